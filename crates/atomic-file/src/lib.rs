@@ -1,0 +1,1 @@
+//! Replace a file so that a crash never leaves half of it.

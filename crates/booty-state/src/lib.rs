@@ -1,0 +1,1 @@
+//! The release state and the delivery cache of a release governor.

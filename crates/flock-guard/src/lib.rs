@@ -1,0 +1,1 @@
+//! Hold a lock file, and know who holds it.

@@ -1,0 +1,1 @@
+//! The public promise of `flock-guard`.

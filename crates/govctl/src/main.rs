@@ -1,0 +1,3 @@
+//! `govctl`: a release governor.
+
+fn main() {}

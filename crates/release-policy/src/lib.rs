@@ -1,0 +1,1 @@
+//! May this release go out, and why not: a pure function.

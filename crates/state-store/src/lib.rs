@@ -1,0 +1,1 @@
+//! Typed JSON documents: lock, load, check, change, replace.

@@ -1,0 +1,1 @@
+//! Promises that need several processes, a real repository or a kill.

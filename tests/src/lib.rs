@@ -1,0 +1,1 @@
+//! Test kit for promises that need several processes.
