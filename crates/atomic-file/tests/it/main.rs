@@ -1,1 +1,26 @@
 //! The public promise of `atomic-file`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod backup;
+mod leftovers;
+mod permissions;
+mod replace;
+mod slot;
+
+use std::{fs, path::Path};
+
+/// Every name in `dir`, sorted: what a test expects to find there, and nothing else.
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Puts a file in place before the test acts on it.
+#[expect(clippy::disallowed_methods, reason = "a plain file for a test to find")]
+fn given(path: &Path, contents: &str) {
+    fs::write(path, contents).unwrap();
+}
