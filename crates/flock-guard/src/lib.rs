@@ -1,1 +1,79 @@
-//! Hold a lock file, and know who holds it.
+//! Holds a lock file, and knows who holds it.
+//!
+//! Of all the guards that threads and processes of this machine have for one
+//! lock file, at most one is exclusive, and then there is no shared one. A guard
+//! ends when it is dropped, when its thread panics, and when its process ends,
+//! however it ends: no lock outlives its holder, and nobody has to clean up.
+//!
+//! # Examples
+//!
+//! ```
+//! # let dir = tempfile::tempdir()?;
+//! # let document = dir.path().join("release.json");
+//! use flock_guard::{LockFile, Wait};
+//! use std::time::Duration;
+//!
+//! let lock = LockFile::beside(&document); // release.json.lock
+//! let guard = lock.exclusive(Wait::UpTo(Duration::from_secs(5)))?;
+//! // ... read the document, change it, replace it ...
+//! guard.check()?; // still ours?
+//! guard.release();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it works
+//!
+//! The lock is `flock(2)` on a file of its own, which is created when it is
+//! missing and never deleted. After locking, the file that was locked must
+//! still be the file that the path names; otherwise somebody has replaced it,
+//! and the new one is locked instead.
+//!
+//! An exclusive holder writes a record into the file: a [`Holder`], as JSON, in
+//! 512 bytes that are written in place. It tells people who to ask. It never
+//! decides: only the kernel knows whether the lock is held, and the record of a
+//! free lock names the *last* holder.
+//!
+//! A caller that waits does so in the kernel, by a thread that queues for it,
+//! so that it costs no processor time and gets the lock about 0.1 ms after the
+//! release. See [`Wait`].
+//!
+//! What an operator should know becomes a `tracing` event with the target
+//! `flock_guard`: acquired, released and waiting (info), took over a lock that
+//! its holder left behind (warn), timed out (error).
+//!
+//! # Limits
+//!
+//! - Linux. The lock is advisory: programs that do not ask are not kept out.
+//! - The lock file belongs to the lock. Its first 512 bytes are overwritten and
+//!   the rest is cut off: never lock a document itself, lock the file beside it.
+//! - On network file systems `flock` is what their server makes of it.
+//! - A relative path is looked up in the working directory at each call.
+//! - A process made by `fork` without `exec` inherits the descriptor. There the
+//!   guard fails its [`check`](LockGuard::check), and dropping it changes
+//!   nothing for the parent. Nobody gets the lock until the parent releases it,
+//!   or is dead and the child's copy is closed.
+//! - `mem::forget` of a guard keeps the lock until the process ends.
+
+mod error;
+mod event;
+mod guard;
+mod holder;
+mod life;
+mod lock;
+mod opened;
+mod place;
+mod process;
+mod record;
+mod registry;
+mod wait;
+
+pub use error::LockError;
+pub use guard::LockGuard;
+pub use holder::{Holder, InvalidToken, Token};
+pub use life::{Life, Machine, Sighting};
+pub use lock::{LockFile, LockStatus};
+pub use wait::Wait;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

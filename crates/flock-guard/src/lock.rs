@@ -1,0 +1,221 @@
+//! From a path to a lock that is held.
+
+use crate::opened::{Mode, Opened};
+use crate::process::{self, Process};
+use crate::record::{self, Record};
+use crate::wait::{self, Outcome};
+use crate::{Holder, Life, LockError, LockGuard, Token, Wait, event, registry};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A lock file: the name of a lock that threads and processes may hold.
+///
+/// Making one does nothing to the disk; taking the lock creates the file, for
+/// its user only (mode 0600). It is never deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LockFile {
+    path: Arc<Path>,
+}
+
+/// What looking at a lock shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockStatus {
+    /// Whether anybody holds the lock, as the kernel says.
+    pub held: bool,
+    /// Whom the record names: of a held lock its holder, of a free one its last
+    /// holder. `None` if it cannot be read, was not written by whoever holds
+    /// the lock now, or if the lock is shared, for which nobody writes one.
+    pub holder: Option<Holder>,
+    /// Whether it is this process that holds it.
+    pub is_me: bool,
+}
+
+impl LockFile {
+    /// Names the lock file at `path`.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> LockFile {
+        LockFile { path: Arc::from(path.into()) }
+    }
+
+    /// Names the lock file of a document: beside it, with `.lock` at the end of its name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = flock_guard::LockFile::beside("state/release.json".as_ref());
+    /// assert_eq!(lock.path(), "state/release.json.lock");
+    /// ```
+    #[must_use]
+    pub fn beside(document: &Path) -> LockFile {
+        let mut path = document.as_os_str().to_owned();
+        path.push(".lock");
+        LockFile::new(path)
+    }
+
+    /// Returns the path of the lock file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the lock for one holder alone, and writes the record of that holder.
+    ///
+    /// A record that cannot be written (a full disk) does not keep the lock
+    /// from being taken; an event says so.
+    ///
+    /// # Errors
+    ///
+    /// - [`LockError::Busy`]: somebody else held it for the whole wait.
+    /// - [`LockError::AlreadyHeld`]: this thread holds it, shared or
+    ///   exclusively. Said at once, whatever the wait.
+    /// - [`LockError::Io`]: the lock file cannot be opened for writing, or
+    ///   something that is not a regular file is in its place.
+    pub fn exclusive(&self, wait: Wait) -> Result<LockGuard, LockError> {
+        self.acquire(Mode::Exclusive, wait)
+    }
+
+    /// Takes the lock together with other holders that share it.
+    ///
+    /// No record is written. An existing lock file need only be readable, so
+    /// this works on a file system that is mounted read-only.
+    ///
+    /// # Errors
+    ///
+    /// As for [`exclusive`](LockFile::exclusive), but a thread may share a lock
+    /// with itself.
+    pub fn shared(&self, wait: Wait) -> Result<LockGuard, LockError> {
+        self.acquire(Mode::Shared, wait)
+    }
+
+    /// Looks whether the lock is held, and by whom.
+    ///
+    /// A holder notices nothing, and neither does anybody who waits. A missing
+    /// lock file is a free lock, and stays missing.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Io`]: the lock file is there but cannot be looked at.
+    ///
+    /// # Limits
+    ///
+    /// The kernel is asked by trying, for about a microsecond: somebody who
+    /// tries at that very moment with [`Wait::Never`] may find the lock busy.
+    pub fn status(&self) -> Result<LockStatus, LockError> {
+        let Some(opened) = Opened::existing(&self.path)? else {
+            return Ok(LockStatus { held: false, holder: None, is_me: false });
+        };
+        // Sharing first: as long as somebody has the lock for himself, which
+        // is what people ask about, this takes nothing from anybody.
+        let is_exclusive = !opened.try_lock(Mode::Shared)?;
+        let is_shared = !is_exclusive && !opened.try_lock(Mode::Exclusive)?;
+        opened.unlock();
+        let held = is_exclusive || is_shared;
+        let holder = match (is_exclusive, is_shared) {
+            (true, _) => record::holder(&opened.file),
+            (_, true) => None,
+            _ => record::read(&opened.file),
+        };
+        let is_me = held && registry::is_held(opened.id, std::process::id());
+        Ok(LockStatus { held, holder, is_me })
+    }
+
+    fn acquire(&self, mode: Mode, wait: Wait) -> Result<LockGuard, LockError> {
+        let me = process::me();
+        let mut waiting: Option<Instant> = None;
+        for _ in 0..MOST_REPLACEMENTS {
+            let mut opened = Opened::create(&self.path, mode)?;
+            if registry::would_deadlock(opened.id, mode, me.pid) {
+                return Err(LockError::AlreadyHeld { path: self.path.to_path_buf() });
+            }
+            if !opened.try_lock(mode)? {
+                if wait.is_none() {
+                    return Err(self.busy(Duration::ZERO));
+                }
+                let start = *waiting.get_or_insert_with(|| {
+                    event::waiting(&self.path, record::holder(&opened.file).as_ref());
+                    Instant::now()
+                });
+                opened = match wait::queue(opened, mode, wait.deadline(start), me.pid)? {
+                    Outcome::Locked(opened) => opened,
+                    Outcome::Replaced => continue,
+                    Outcome::TimedOut => return Err(self.timed_out(start.elapsed())),
+                };
+            }
+            // Somebody may have replaced the file while we opened and locked it:
+            // then others will lock the new one, and so must we.
+            if opened.id.is_at(&self.path)? {
+                return hold(opened, mode, &me);
+            }
+        }
+        let why = io::Error::other("each time it was locked, the path named another file");
+        Err(LockError::io("lock", &self.path)(why))
+    }
+
+    fn timed_out(&self, waited: Duration) -> LockError {
+        let error = self.busy(waited);
+        if let LockError::Busy { holder, .. } = &error {
+            event::timed_out(&self.path, holder.as_deref(), waited);
+        }
+        error
+    }
+
+    /// The holder is whoever it is now: it may have changed during the wait.
+    fn busy(&self, waited: Duration) -> LockError {
+        let opened = Opened::existing(&self.path).ok().flatten();
+        let holder = opened.and_then(|opened| record::holder(&opened.file)).map(Box::new);
+        LockError::Busy { path: self.path.to_path_buf(), waited, holder }
+    }
+}
+
+/// How often a lock file may be replaced under one caller before it gives up.
+/// More often than anybody does, so it is the file system: its inode numbers
+/// change, and nothing can be locked there safely.
+const MOST_REPLACEMENTS: usize = 1000;
+
+/// Makes the guard of a lock that is had, and tells the world.
+fn hold(opened: Opened, mode: Mode, me: &Process) -> Result<LockGuard, LockError> {
+    let token = process::token().map_err(LockError::io("name the acquisition of", &opened.path))?;
+    let record = match mode {
+        Mode::Exclusive => sign(&opened, token, me),
+        Mode::Shared => None,
+    };
+    registry::add(opened.id, token, mode, me.pid);
+    let guard = LockGuard::new(opened, token, record, me.pid);
+    event::acquired(&guard, mode, me.pid);
+    Ok(guard)
+}
+
+/// Writes our record over that of the last holder, and warns if that one died.
+/// `None` if that failed.
+fn sign(opened: &Opened, token: Token, me: &Process) -> Option<Record> {
+    let now = now();
+    let found = record::found(&opened.file);
+    if let Some(holder) = &found.left_behind
+        && let Life::Dead { why } = Life::of(holder)
+    {
+        event::left_behind(&opened.path, holder, why, now);
+    }
+    let record = Record::new(me, token, now);
+    let written = record.write_to(&opened.file).and_then(|()| match found.is_too_long {
+        true => record::cut_after_record(&opened.file),
+        false => Ok(()),
+    });
+    match written {
+        Ok(()) => Some(record),
+        Err(error) => {
+            event::not_recorded(&opened.path, &error);
+            None
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the record tells people when; nothing is decided by it"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
