@@ -1,0 +1,141 @@
+//! What the file backend leaves in the directory.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    time::Duration,
+};
+
+use flock_guard::LockFile;
+use state_store::{Change, Store, StoreError, Wait, create_private_dir};
+
+use crate::{Counter, KEY, counter, given, names};
+
+#[test]
+fn an_update_leaves_the_document_its_lock_and_the_version_before() {
+    let dir = tempfile::tempdir().unwrap();
+    for count in 1..3 {
+        counter(dir.path()).update(|value| value.set(count)).unwrap();
+    }
+    assert_eq!(names(dir.path()), ["counter.json", "counter.json.bak", "counter.json.lock"]);
+    let before = fs::read_to_string(dir.path().join("counter.json.bak")).unwrap();
+    assert!(before.contains("\"count\": 1"), "{before}");
+}
+
+#[test]
+fn a_missing_directory_is_created_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("booty/state");
+    counter(&state).update(|value| value.set(1)).unwrap();
+    for made in [state.parent().unwrap(), &state] {
+        let mode = fs::metadata(made).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700, "{}", made.display());
+    }
+    let mode = fs::metadata(state.join("counter.json")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    create_private_dir(&state).unwrap();
+}
+
+#[test]
+fn a_slot_that_a_killed_writer_left_is_removed_by_the_next_update() {
+    let dir = tempfile::tempdir().unwrap();
+    let slot = format!(".counter.json.{}.slot", "a".repeat(32));
+    given(&dir.path().join(&slot), "half");
+    counter(dir.path()).update(|value| value.set(1)).unwrap();
+    assert_eq!(names(dir.path()), ["counter.json", "counter.json.lock"]);
+}
+
+#[test]
+fn a_writer_that_cannot_get_its_turn_says_who_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = LockFile::beside(&dir.path().join("counter.json"));
+    let held = std::thread::spawn(move || lock.exclusive(Wait::Never).unwrap()).join().unwrap();
+    let store = Store::files(dir.path()).waiting(Wait::UpTo(Duration::from_millis(20)));
+    let document = store.document::<Counter>(KEY);
+    let error = document.update(|value| value.set(1)).unwrap_err();
+    let StoreError::Locked { source, .. } = &error else { panic!("{error:?}") };
+    assert!(source.to_string().contains(&format!("pid {}", std::process::id())), "{source}");
+    assert_eq!(document.load().unwrap(), None, "looking needs no lock");
+    drop(held);
+    document.update(|value| value.set(1)).unwrap();
+}
+
+#[test]
+fn a_lock_file_that_was_removed_under_its_holder_fences_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let document = counter(dir.path());
+    document.update(|value| value.set(1)).unwrap();
+    let error = document
+        .update(|value| {
+            fs::remove_file(dir.path().join("counter.json.lock")).unwrap();
+            value.set(2)
+        })
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error:?}");
+    assert_eq!(document.load().unwrap().unwrap().count, 1);
+    assert!(names(dir.path()).iter().all(|name| !name.starts_with('.')));
+}
+
+#[test]
+fn a_slot_that_was_taken_away_fences_its_holder() {
+    let dir = tempfile::tempdir().unwrap();
+    let document = counter(dir.path());
+    document.update(|value| value.set(1)).unwrap();
+    let error = document
+        .update(|value| {
+            let slots = atomic_file_slots(dir.path());
+            assert_eq!(slots.len(), 1);
+            fs::remove_file(dir.path().join(&slots[0])).unwrap();
+            value.set(2)
+        })
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error:?}");
+    assert_eq!(document.load().unwrap().unwrap().count, 1);
+}
+
+#[test]
+fn an_edit_in_the_middle_of_an_update_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let document = counter(dir.path());
+    document.update(|value| value.set(1)).unwrap();
+    let mut runs = 0;
+    document
+        .update(|value| {
+            runs += 1;
+            if runs == 1 {
+                given(&dir.path().join("counter.json"), "{\"count\": 100}");
+            }
+            value.add(1)
+        })
+        .unwrap();
+    assert_eq!((runs, document.load().unwrap().unwrap().count), (2, 101));
+}
+
+#[test]
+fn a_linked_document_is_changed_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = dir.path().join("real");
+    fs::create_dir(&real).unwrap();
+    given(&real.join("c.json"), "{\"count\": 1}");
+    symlink("real/c.json", dir.path().join("counter.json")).unwrap();
+    counter(dir.path()).update(|value| value.set(2)).unwrap();
+    assert_eq!(names(&real), ["c.json", "c.json.bak", "c.json.lock"]);
+    assert!(dir.path().join("counter.json").is_symlink());
+}
+
+#[test]
+fn what_is_not_a_file_is_an_error_and_not_a_hang() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("counter.json")).unwrap();
+    assert!(matches!(counter(dir.path()).load(), Err(StoreError::Io { .. })));
+    assert!(counter(dir.path()).update(|_| Change::Write(())).is_err());
+    fs::remove_dir(dir.path().join("counter.json")).unwrap();
+    let fifo = dir.path().join("counter.json");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(counter(dir.path()).load(), Err(StoreError::Io { .. })));
+}
+
+fn atomic_file_slots(dir: &std::path::Path) -> Vec<String> {
+    names(dir).into_iter().filter(|name| name.ends_with(".slot")).collect()
+}

@@ -1,0 +1,88 @@
+//! The log that only grows.
+
+use std::{fs, io::Write, thread};
+
+use state_store::{LineLog, StoreError};
+
+use crate::given;
+
+fn lines(log: &LineLog) -> Vec<String> {
+    log.lines().unwrap().map(|line| line.unwrap()).collect()
+}
+
+#[test]
+fn a_log_that_is_not_there_has_no_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(lines(&LineLog::at(dir.path().join("log"))).is_empty());
+}
+
+#[test]
+fn each_append_sees_the_line_before_whatever_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LineLog::at(dir.path().join("log"));
+    let mut before: Option<String> = None;
+    for length in [0, 1, 8191, 8192, 8193, 100_000, 3] {
+        let line = "x".repeat(length);
+        log.append(|last| {
+            assert_eq!(last, before.as_deref());
+            line.clone()
+        })
+        .unwrap();
+        before = Some(line);
+    }
+    assert_eq!(lines(&log).len(), 7);
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_cut_by_the_next_append() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = LineLog::at(&path);
+    for torn in ["half", "\u{1f980}".repeat(5000).as_str(), "{\"a\":"] {
+        given(&path, format!("first\nsecond\n{torn}"));
+        assert_eq!(lines(&log), ["first", "second"]);
+        log.append(|last| format!("after {}", last.unwrap())).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\nafter second\n");
+    }
+    given(&path, "only half a line");
+    log.append(|last| format!("{last:?}")).unwrap();
+    assert_eq!(lines(&log), ["None"]);
+}
+
+#[test]
+fn a_line_cannot_smuggle_in_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LineLog::at(dir.path().join("log"));
+    let error = log.append(|_| "one\ntwo".to_owned()).unwrap_err();
+    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    assert!(lines(&log).is_empty());
+}
+
+#[test]
+fn appends_of_many_threads_are_all_there_and_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LineLog::at(dir.path().join("log"));
+    thread::scope(|scope| {
+        for writer in 0..8 {
+            let log = log.clone();
+            scope.spawn(move || {
+                for line in 0..25 {
+                    log.append(|_| format!("{writer} {line} {}", "x".repeat(500))).unwrap();
+                }
+            });
+        }
+    });
+    let lines = lines(&log);
+    assert_eq!(lines.len(), 200);
+    assert!(lines.iter().all(|line| line.ends_with(&"x".repeat(500))));
+}
+
+#[test]
+fn a_line_that_is_not_text_is_an_error_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut file = fs::File::options().create(true).append(true).open(&path).unwrap();
+    file.write_all(b"one\n\xff\xfe\nthree\n").unwrap();
+    let read: Vec<bool> = LineLog::at(&path).lines().unwrap().map(|line| line.is_ok()).collect();
+    assert_eq!(read, [true, false, true]);
+}
