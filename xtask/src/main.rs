@@ -7,6 +7,7 @@
 )]
 
 mod ci;
+mod layers;
 mod process;
 mod setup;
 mod test;
@@ -48,6 +49,8 @@ enum Command {
     Test,
     /// Build the API documentation with warnings denied
     Rustdoc,
+    /// Check that dependencies between crates only point down
+    Layers,
 }
 
 fn main() -> ExitCode {
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<()> {
         Command::Lint => ci::lint(),
         Command::Test => test::run().map(|passed| println!("{passed} passed, 0 failed")),
         Command::Rustdoc => ci::rustdoc(),
+        Command::Layers => layers::run(),
     }
 }
 
