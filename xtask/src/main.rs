@@ -9,6 +9,7 @@
 mod ci;
 mod layers;
 mod process;
+mod release_runs;
 mod setup;
 mod test;
 mod workspace;
@@ -51,6 +52,20 @@ enum Command {
     Rustdoc,
     /// Check that dependencies between crates only point down
     Layers,
+    /// Run the benchmarks beside their peers
+    Bench {
+        /// Names and options for the benchmark program
+        #[arg(value_name = "NAME", trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run the proofs: models, crash states, torture
+    Prove {
+        /// Run this proof and no other
+        name: Option<String>,
+        /// Search for as long as it takes instead of a minute
+        #[arg(long)]
+        long: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -72,6 +87,8 @@ fn run(command: Command) -> Result<()> {
         Command::Test => test::run().map(|passed| println!("{passed} passed, 0 failed")),
         Command::Rustdoc => ci::rustdoc(),
         Command::Layers => layers::run(),
+        Command::Bench { args } => release_runs::bench(&args),
+        Command::Prove { name, long } => release_runs::prove(name.as_deref(), long),
     }
 }
 
