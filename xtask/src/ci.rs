@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{layers, process, setup, test};
+use crate::{layers, process, setup, test, tidy};
 
 /// The steps of the gate, in the order in which they run: cheap and telling ones early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,6 +16,7 @@ pub(crate) enum Step {
     Lint,
     Test,
     Rustdoc,
+    Tidy,
     Layers,
 }
 
@@ -28,6 +29,7 @@ impl Step {
             Step::Lint => lint(),
             Step::Test => return test::run().map(Some),
             Step::Rustdoc => rustdoc(),
+            Step::Tidy => tidy::run(),
             Step::Layers => layers::run(),
         }
         .map(|()| None)

@@ -12,6 +12,7 @@ mod process;
 mod release_runs;
 mod setup;
 mod test;
+mod tidy;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     Test,
     /// Build the API documentation with warnings denied
     Rustdoc,
+    /// Check the house rules that no compiler knows
+    Tidy,
     /// Check that dependencies between crates only point down
     Layers,
     /// Run the benchmarks beside their peers
@@ -86,6 +89,7 @@ fn run(command: Command) -> Result<()> {
         Command::Lint => ci::lint(),
         Command::Test => test::run().map(|passed| println!("{passed} passed, 0 failed")),
         Command::Rustdoc => ci::rustdoc(),
+        Command::Tidy => tidy::run(),
         Command::Layers => layers::run(),
         Command::Bench { args } => release_runs::bench(&args),
         Command::Prove { name, long } => release_runs::prove(name.as_deref(), long),
