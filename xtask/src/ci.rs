@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{layers, process, setup, test, tidy};
+use crate::{docs, layers, process, setup, test, tidy};
 
 /// The steps of the gate, in the order in which they run: cheap and telling ones early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -18,6 +18,7 @@ pub(crate) enum Step {
     Rustdoc,
     Tidy,
     Layers,
+    Docs,
 }
 
 impl Step {
@@ -31,6 +32,7 @@ impl Step {
             Step::Rustdoc => rustdoc(),
             Step::Tidy => tidy::run(),
             Step::Layers => layers::run(),
+            Step::Docs => docs::check(),
         }
         .map(|()| None)
     }

@@ -7,6 +7,7 @@
 )]
 
 mod ci;
+mod docs;
 mod layers;
 mod process;
 mod release_runs;
@@ -55,6 +56,12 @@ enum Command {
     Tidy,
     /// Check that dependencies between crates only point down
     Layers,
+    /// Generate docs/cli.md from the help of the real binary
+    Docs {
+        /// Compare instead of writing
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the benchmarks beside their peers
     Bench {
         /// Names and options for the benchmark program
@@ -91,6 +98,8 @@ fn run(command: Command) -> Result<()> {
         Command::Rustdoc => ci::rustdoc(),
         Command::Tidy => tidy::run(),
         Command::Layers => layers::run(),
+        Command::Docs { check: false } => docs::write(),
+        Command::Docs { check: true } => docs::check(),
         Command::Bench { args } => release_runs::bench(&args),
         Command::Prove { name, long } => release_runs::prove(name.as_deref(), long),
     }
