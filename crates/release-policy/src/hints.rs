@@ -1,0 +1,96 @@
+//! What a person can do about a hold: commands that can be pasted, with the real commit.
+
+use crate::facts::Facts;
+use crate::policy::{ApprovalMode, Policy};
+use crate::reason::Reason;
+use crate::rules::{short, unknown_shas};
+use crate::time::rfc3339;
+
+/// Returns the ways out, the best one first. Only commands that exist are named.
+pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<String> {
+    let sha = short(&facts.sha);
+    match reason {
+        Reason::AlreadyDeployed
+        | Reason::AllowLow
+        | Reason::AllowMedium
+        | Reason::AllowHighApproved => Vec::new(),
+        Reason::GovernorDisabled => vec![
+            "set `enabled: true` in the block `release_governor` of the configuration".into(),
+            format!("RELEASE_GOVERNOR_ENABLED=true govctl deploy {sha} ..."),
+            "govctl config show".into(),
+        ],
+        Reason::DeployInProgress => {
+            vec!["govctl status".into(), "wait until the running deploy has ended".into()]
+        }
+        Reason::OutcomeUnknown => {
+            let resolve = |sha: &str| {
+                let sha = short(sha);
+                format!("govctl resolve {sha} --as success|failure --reason \"...\"")
+            };
+            unknown_shas(facts).into_iter().map(resolve).collect()
+        }
+        Reason::VerificationFailed => {
+            vec![format!("mend what failed and deploy the commit that mends it, instead of {sha}")]
+        }
+        Reason::BreakerOpen => {
+            vec!["govctl history".into(), "wait until the breaker lets a trial through".into()]
+        }
+        Reason::Freeze => vec![match facts.freeze.as_ref().and_then(|freeze| freeze.until) {
+            Some(until) => format!("wait until the freeze ends at {}", rfc3339::text(until)),
+            None => "have the freeze ended by whoever declared it".into(),
+        }],
+        Reason::DeployNotConfigured => vec![
+            format!("govctl deploy {sha} -- COMMAND"),
+            "set `deploy_workflow_name` in the block `release_governor` of the configuration"
+                .into(),
+        ],
+        Reason::FirstDeployRequired => {
+            let mut hints = approve(sha, policy);
+            hints.push("if something is live already: govctl record SHA success".into());
+            hints
+        }
+        Reason::HighRiskNoApproval => approve(sha, policy),
+        Reason::DegradedHighRisk | Reason::DegradedMediumHold => {
+            vec!["bring production back to health first".into(), format!("govctl explain {reason}")]
+        }
+        Reason::Cooldown => vec![
+            format!("wait for the end of the cooldown, or deploy a commit that mends {sha}"),
+            "govctl history".into(),
+        ],
+        Reason::RateLimit => vec![
+            "wait for the next free slot".into(),
+            format!(
+                "raise `max_deploys_per_hour` ({} now) in the configuration",
+                policy.max_deploys_per_hour
+            ),
+        ],
+        Reason::RedeployRequired => {
+            vec![format!("govctl deploy {sha} --redeploy --reason \"...\" ...")]
+        }
+        Reason::NotDescendant => vec![match &facts.base {
+            Some(base) => {
+                format!("bring {} into the branch of {sha} and deploy the result", short(base))
+            }
+            None => format!("bring what is live into the branch of {sha} and deploy the result"),
+        }],
+    }
+}
+
+/// The way that the configuration names comes first; the variable works in every mode.
+fn approve(sha: &str, policy: &Policy) -> Vec<String> {
+    let named = match policy.approval_mode {
+        ApprovalMode::Environment => None,
+        ApprovalMode::Label => Some(match &policy.approval_label {
+            Some(label) => format!("add the label `{label}` to the pull request of {sha}"),
+            None => "set `approval_label`, so that a label can approve".into(),
+        }),
+        ApprovalMode::Comment => Some(match &policy.approval_command {
+            Some(command) => format!("comment `{command}` on the pull request of {sha}"),
+            None => "set `approval_command`, so that a comment can approve".into(),
+        }),
+    };
+    named
+        .into_iter()
+        .chain([format!("RELEASE_GOVERNOR_APPROVED=true govctl deploy {sha} ...")])
+        .collect()
+}

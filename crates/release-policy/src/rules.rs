@@ -1,0 +1,353 @@
+//! The rules, in order, one function each.
+
+use std::time::{Duration, SystemTime};
+
+use crate::decision::RuleResult;
+use crate::facts::{Breaker, Delivery, Facts, HandledOutcome, Switch, Verification};
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::risk::RiskClass;
+use crate::time::{rfc3339, since};
+use crate::value::Value;
+
+/// What a rule may look at.
+pub(crate) struct Case<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) policy: &'a Policy,
+    pub(crate) risk: RiskClass,
+}
+
+/// Looks at every rule. The first result with a reason decides; the last one always has one.
+pub(crate) fn evaluate(case: &Case<'_>) -> Vec<RuleResult> {
+    RULES.iter().map(|(rule, look)| look(case).into_result(rule)).collect()
+}
+
+/// A rule's short name and the rule.
+type Rule = (&'static str, fn(&Case<'_>) -> Finding);
+
+const RULES: [Rule; 16] = [
+    ("governor", governor),
+    ("live", live),
+    // Before `outcome`: a deploy that is running has no outcome yet, and that is no mystery.
+    ("in_progress", in_progress),
+    ("outcome", outcome),
+    ("verification", verification),
+    ("breaker", breaker),
+    ("freeze", freeze),
+    ("configured", configured),
+    ("first_deploy", first_deploy),
+    ("degraded", degraded_high),
+    ("cooldown", cooldown),
+    ("rate", rate),
+    ("redeploy", redeploy),
+    ("descendant", descendant),
+    ("degraded_medium", degraded_medium),
+    ("approval", approval),
+];
+
+/// A result before it is given its name.
+struct Finding {
+    reason: Option<Reason>,
+    detail: String,
+    retry_at: Option<SystemTime>,
+    inputs: Vec<(&'static str, Value)>,
+}
+
+impl Finding {
+    /// `reason` if the rule has something to say, with words for either case.
+    fn new(reason: Option<Reason>, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into(), retry_at: None, inputs: Vec::new() }
+    }
+
+    fn input(mut self, name: &'static str, value: Value) -> Self {
+        self.inputs.push((name, value));
+        self
+    }
+
+    fn into_result(self, rule: &'static str) -> RuleResult {
+        let Self { reason, detail, retry_at, inputs } = self;
+        let pass = reason.is_none_or(|reason| reason.outcome() == crate::Outcome::Allow);
+        RuleResult { rule, pass, reason, detail, retry_at, inputs }
+    }
+}
+
+fn governor(case: &Case<'_>) -> Finding {
+    let (reason, detail) = match &case.facts.governor {
+        Switch::On => (None, "on".into()),
+        Switch::Off { why } => (Some(Reason::GovernorDisabled), format!("off: {why}")),
+    };
+    Finding::new(reason, detail).input("enabled", Value::Bool(reason.is_none()))
+}
+
+fn live(case: &Case<'_>) -> Finding {
+    let Delivery::Live { delivery_id } = &case.facts.delivery else {
+        return Finding::new(None, "not live").input("live", Value::Bool(false));
+    };
+    let (reason, detail) = match &case.facts.redeploy {
+        None => (Some(Reason::AlreadyDeployed), format!("live, by delivery {delivery_id}")),
+        Some(why) => (None, format!("live, and to be deployed once more: {why}")),
+    };
+    Finding::new(reason, detail)
+        .input("live", Value::Bool(true))
+        .input("delivery_id", Value::Text(delivery_id.clone()))
+        .input("redeploy", Value::text_or_absent(case.facts.redeploy.as_deref()))
+}
+
+fn in_progress(case: &Case<'_>) -> Finding {
+    match &case.facts.in_progress {
+        None => Finding::new(None, "none is running").input("sha", Value::Absent),
+        Some(running) => {
+            let detail = format!("{} is being deployed by {}", short(&running.sha), running.holder);
+            Finding::new(Some(Reason::DeployInProgress), detail)
+                .input("sha", Value::Text(running.sha.clone()))
+                .input("holder", Value::Text(running.holder.clone()))
+        }
+    }
+}
+
+fn outcome(case: &Case<'_>) -> Finding {
+    let unknown = unknown_shas(case.facts);
+    let (reason, detail) = if unknown.is_empty() {
+        (None, "every deploy has an outcome".into())
+    } else {
+        let shas: Vec<&str> = unknown.iter().map(|sha| short(sha)).collect();
+        (
+            Some(Reason::OutcomeUnknown),
+            format!("nobody knows how the deploy of {} ended", shas.join(", ")),
+        )
+    };
+    Finding::new(reason, detail)
+        .input("unknown", Value::List(unknown.into_iter().map(Into::into).collect()))
+}
+
+/// The commits whose outcome is not known, this one last if only its claim is on record.
+pub(crate) fn unknown_shas(facts: &Facts) -> Vec<&str> {
+    let mut unknown: Vec<&str> = facts.unknown.iter().map(String::as_str).collect();
+    let no_record =
+        matches!(facts.delivery, Delivery::Handled { outcome: HandledOutcome::NoRecord, .. });
+    if no_record && !unknown.iter().any(|sha| same(sha, &facts.sha)) {
+        unknown.push(&facts.sha);
+    }
+    unknown
+}
+
+fn verification(case: &Case<'_>) -> Finding {
+    let (reason, word, detail) = match &case.facts.verification {
+        Verification::NotRun => (None, "not_run", "not run".into()),
+        Verification::Passed => (None, "passed", "passed".into()),
+        Verification::Failed { what } => {
+            (Some(Reason::VerificationFailed), "failed", format!("failed: {what}"))
+        }
+    };
+    Finding::new(reason, detail).input("verification", Value::Text(word.into()))
+}
+
+fn breaker(case: &Case<'_>) -> Finding {
+    let now = case.facts.now;
+    match case.facts.breaker {
+        Breaker::Unused => Finding::new(None, "none").input("state", Value::Absent),
+        Breaker::Closed { failures, threshold } => {
+            Finding::new(None, format!("closed, {failures} of {threshold} failures"))
+                .input("state", Value::Text("closed".into()))
+                .input("failures", Value::Number(failures.into()))
+                .input("threshold", Value::Number(threshold.into()))
+        }
+        Breaker::HalfOpen => Finding::new(None, "half open, this is the trial")
+            .input("state", Value::Text("half_open".into())),
+        Breaker::Open { retry_at } => {
+            let (reason, detail) = if retry_at > now {
+                (Some(Reason::BreakerOpen), format!("open until {}", rfc3339::text(retry_at)))
+            } else {
+                (None, "open, and due for a trial".into())
+            };
+            let finding = Finding::new(reason, detail)
+                .input("state", Value::Text("open".into()))
+                .input("retry_at", Value::Time(retry_at));
+            Finding { retry_at: reason.map(|_| retry_at), ..finding }
+        }
+    }
+}
+
+fn freeze(case: &Case<'_>) -> Finding {
+    let Some(freeze) = &case.facts.freeze else {
+        return Finding::new(None, "none").input("reason", Value::Absent);
+    };
+    let over = freeze.until.is_some_and(|until| until <= case.facts.now);
+    let (reason, detail) = match freeze.until {
+        _ if over => (None, format!("over: {}", freeze.reason)),
+        Some(until) => {
+            (Some(Reason::Freeze), format!("until {}: {}", rfc3339::text(until), freeze.reason))
+        }
+        None => (Some(Reason::Freeze), format!("until it is ended: {}", freeze.reason)),
+    };
+    let finding = Finding::new(reason, detail)
+        .input("reason", Value::Text(freeze.reason.clone()))
+        .input("until", Value::time_or_absent(freeze.until));
+    Finding { retry_at: freeze.until.filter(|_| !over), ..finding }
+}
+
+fn configured(case: &Case<'_>) -> Finding {
+    let configured = case.facts.deploy_configured;
+    let (reason, detail) = if configured {
+        (None, "there is something to run")
+    } else {
+        (Some(Reason::DeployNotConfigured), "nothing to run")
+    };
+    Finding::new(reason, detail).input("deploy_configured", Value::Bool(configured))
+}
+
+fn first_deploy(case: &Case<'_>) -> Finding {
+    let Case { facts, policy, .. } = case;
+    let required = policy.require_approval_for_first_deploy;
+    let (reason, detail) = match (facts.first_deploy, required, facts.approvals.is_empty()) {
+        (false, ..) => (None, "not the first deploy"),
+        (true, false, _) => (None, "the first deploy, which needs no approval here"),
+        (true, true, false) => (None, "the first deploy, approved"),
+        (true, true, true) => {
+            (Some(Reason::FirstDeployRequired), "the first deploy, and nobody approved it")
+        }
+    };
+    Finding::new(reason, detail)
+        .input("first_deploy", Value::Bool(facts.first_deploy))
+        .input("require_approval_for_first_deploy", Value::Bool(required))
+        .input("approvals", count(facts.approvals.len()))
+}
+
+fn degraded_high(case: &Case<'_>) -> Finding {
+    degraded(case, RiskClass::High, Reason::DegradedHighRisk)
+}
+
+fn degraded_medium(case: &Case<'_>) -> Finding {
+    degraded(case, RiskClass::Medium, Reason::DegradedMediumHold)
+}
+
+fn degraded(case: &Case<'_>, at: RiskClass, held: Reason) -> Finding {
+    let (reason, detail) = match &case.facts.degraded {
+        None => (None, "production is well".into()),
+        Some(why) if case.risk == at => {
+            (Some(held), format!("risk {at} while production is degraded: {why}"))
+        }
+        Some(why) => (
+            None,
+            format!("production is degraded, which does not matter at risk {}: {why}", case.risk),
+        ),
+    };
+    Finding::new(reason, detail)
+        .input("degraded", Value::text_or_absent(case.facts.degraded.as_deref()))
+        .input("risk_class", Value::Text(case.risk.word().into()))
+}
+
+fn cooldown(case: &Case<'_>) -> Finding {
+    let Case { facts, policy, .. } = case;
+    let minutes = policy.cooldown_minutes;
+    let cooldown = Duration::from_secs(u64::from(minutes) * 60);
+    let failed =
+        facts.last_attempt.as_ref().filter(|last| last.failed && same(&last.sha, &facts.sha));
+    // An attempt in the future counts as now, so that a clock that went back does not open the gate.
+    let held = failed.filter(|last| since(last.at, facts.now) < cooldown);
+    let retry_at = held.and_then(|last| last.at.checked_add(cooldown));
+    let (reason, detail) = match (held, failed) {
+        (Some(last), _) => {
+            let end = retry_at
+                .map_or_else(String::new, |end| format!(", held until {}", rfc3339::text(end)));
+            (Some(Reason::Cooldown), format!("failed at {}{end}", rfc3339::text(last.at)))
+        }
+        (None, Some(last)) => {
+            (None, format!("failed at {}, long enough ago", rfc3339::text(last.at)))
+        }
+        (None, None) => (None, "the last deploy was not a failure of this commit".into()),
+    };
+    let finding = Finding::new(reason, detail)
+        .input("cooldown_minutes", Value::Number(minutes.into()))
+        .input("failed_at", Value::time_or_absent(failed.map(|last| last.at)));
+    Finding { retry_at, ..finding }
+}
+
+/// How far back a deploy counts for the rate.
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn rate(case: &Case<'_>) -> Finding {
+    let Case { facts, policy, .. } = case;
+    // A time in the future counts as well, so that a clock that went back does not open the gate.
+    let mut counted: Vec<SystemTime> =
+        facts.recent_deploys.iter().copied().filter(|at| since(*at, facts.now) <= HOUR).collect();
+    counted.sort_unstable();
+
+    let limit = policy.max_deploys_per_hour.get();
+    let room = usize::try_from(limit).unwrap_or(usize::MAX);
+    let full = counted.len() >= room;
+    // A slot is free as soon as one less than `limit` count. Exactly an hour old still counts, hence the second.
+    let leaves_last = full.then(|| counted[counted.len() - room]);
+    let retry_at = leaves_last.and_then(|at| at.checked_add(HOUR + Duration::from_secs(1)));
+
+    let used = counted.len();
+    let finding = Finding::new(
+        full.then_some(Reason::RateLimit),
+        format!("{used} of {limit} in the last hour"),
+    )
+    .input("used", count(used))
+    .input("limit", Value::Number(limit.into()));
+    Finding { retry_at, ..finding }
+}
+
+fn redeploy(case: &Case<'_>) -> Finding {
+    let Case { facts, .. } = case;
+    let Delivery::Handled { delivery_id, outcome } = &facts.delivery else {
+        return Finding::new(None, "not handled before").input("handled", Value::Bool(false));
+    };
+    let (word, before) = match outcome {
+        HandledOutcome::Succeeded => ("succeeded", "went live before and was replaced since"),
+        HandledOutcome::Failed => ("failed", "failed before"),
+        HandledOutcome::NoRecord => ("no_record", "was handled before"),
+    };
+    let (reason, detail) = match &facts.redeploy {
+        None => (Some(Reason::RedeployRequired), format!("{before}, by delivery {delivery_id}")),
+        Some(why) => (None, format!("{before}, and is to be deployed once more: {why}")),
+    };
+    Finding::new(reason, detail)
+        .input("handled", Value::Bool(true))
+        .input("delivery_id", Value::Text(delivery_id.clone()))
+        .input("outcome", Value::Text(word.into()))
+        .input("redeploy", Value::text_or_absent(facts.redeploy.as_deref()))
+}
+
+fn descendant(case: &Case<'_>) -> Finding {
+    let why = case.facts.not_descendant.as_deref();
+    Finding::new(why.map(|_| Reason::NotDescendant), why.unwrap_or("contains what is live"))
+        .input("not_descendant", Value::text_or_absent(why))
+        .input("base", Value::text_or_absent(case.facts.base.as_deref()))
+}
+
+/// The last word: always has a reason.
+fn approval(case: &Case<'_>) -> Finding {
+    let approvals = &case.facts.approvals;
+    let (reason, detail) = match (case.risk, approvals.first()) {
+        (RiskClass::Low, _) => (Reason::AllowLow, "not needed at risk LOW".into()),
+        (RiskClass::Medium, _) => (Reason::AllowMedium, "not needed at risk MEDIUM".into()),
+        (RiskClass::High, Some(given)) => {
+            let by = given.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+            (
+                Reason::AllowHighApproved,
+                format!("given by {}{by}: {}", given.kind.word(), given.detail),
+            )
+        }
+        (RiskClass::High, None) => (Reason::HighRiskNoApproval, "missing at risk HIGH".into()),
+    };
+    Finding::new(Some(reason), detail)
+        .input("risk_class", Value::Text(case.risk.word().into()))
+        .input("approvals", count(approvals.len()))
+}
+
+fn count(items: usize) -> Value {
+    Value::Number(u64::try_from(items).unwrap_or(u64::MAX))
+}
+
+/// Whether two ids name the same commit. Git writes them in lower case, people do not always.
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// The first seven characters of a commit id.
+pub(crate) fn short(sha: &str) -> &str {
+    sha.char_indices().nth(7).map_or(sha, |(end, _)| &sha[..end])
+}
