@@ -42,10 +42,11 @@ impl Governor {
     ///
     /// Takes all variables there are, in any order, and looks only at those with the prefix.
     /// One that is empty or blank counts as unset, except for `approval_label` and
-    /// `approval_command`, where it means none, and `deploy_workflow_name`, where it means
-    /// that there is no workflow. Lists are divided by commas; blanks around their parts and
-    /// empty parts are dropped, so a list of nothing but commas is empty. Booleans are `1`,
-    /// `true`, `yes`, `on` and `0`, `false`, `no`, `off`, in any case.
+    /// `approval_command`, where it means none. Blanks around a value do not count. Lists are
+    /// divided by commas; blanks around their parts and empty parts are dropped, so a list of
+    /// nothing but commas is empty. Booleans are `1`, `true`, `yes`, `on` and `0`, `false`,
+    /// `no`, `off`, in any case. A variable enables a governor that the file disables, and
+    /// the other way round.
     ///
     /// # Errors
     ///
@@ -106,10 +107,7 @@ impl Governor {
             accepted: accepted.into(),
         };
         let text = value.to_str().ok_or_else(|| wrong("UTF-8"))?.trim();
-        let none_is_a_value = matches!(
-            field,
-            Field::ApprovalLabel | Field::ApprovalCommand | Field::DeployWorkflowName
-        );
+        let none_is_a_value = matches!(field, Field::ApprovalLabel | Field::ApprovalCommand);
         if text.is_empty() && !none_is_a_value {
             return Ok(self);
         }

@@ -31,7 +31,8 @@
 //! [`Reason::all`] that has something to say decides. The risk of a change comes from
 //! gitignore patterns that answer as `git check-ignore --no-index` does.
 //!
-//! A [`Policy`] comes from its defaults and from variables that the caller hands over
+//! A [`Policy`] comes from its defaults, from the text of a `.booty.yml` (`Config`, feature
+//! `yaml`, on by default) and from variables that the caller hands over
 //! ([`Governor::overridden_by`]); each value knows its [`Origin`].
 //!
 //! # Limits
@@ -43,6 +44,8 @@
 //! - Texts from outside (paths, names, reasons) come back as they went in. Strip control
 //!   characters before printing them to a terminal.
 
+#[cfg(feature = "yaml")]
+mod config;
 mod decision;
 mod environment;
 mod error;
@@ -58,7 +61,11 @@ mod risk;
 mod rules;
 mod time;
 mod value;
+#[cfg(feature = "yaml")]
+mod yaml;
 
+#[cfg(feature = "yaml")]
+pub use config::{Config, SchemaVersion, VerifySettings};
 pub use decision::{Decision, Outcome, RuleResult, decide};
 pub use environment::{Overridden, UnknownVariable};
 pub use error::{PolicyError, Position};

@@ -3,8 +3,18 @@
 /// Returns the candidate with the fewest edits, if it is near enough to be meant.
 ///
 /// Near enough is a third of the longer word: `cooldwn_minutes` finds `cooldown_minutes`,
-/// `colour` finds nothing. A tie goes to the earlier candidate.
+/// `colour` finds nothing. Else the beginning of a candidate stands for it: `timeout` finds
+/// `timeout_seconds`. A tie goes to the earlier candidate.
 pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    nearest_by_edits(word, candidates.clone()).or_else(|| {
+        candidates.into_iter().find(|candidate| word.len() >= 4 && candidate.starts_with(word))
+    })
+}
+
+fn nearest_by_edits<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -54,6 +64,7 @@ mod tests {
             ("enabeld", Some("enabled")),
             ("high_risk_path", Some("high_risk_paths")),
             ("migrations_path", Some("migration_paths")),
+            ("cooldown", Some("cooldown_minutes")),
             ("colour", None),
             ("", None),
         ] {
