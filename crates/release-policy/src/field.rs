@@ -152,18 +152,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// The origin of each field.
+/// Where each value of a policy came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Origins([Origin; Field::ALL.len()]);
+pub struct Origins([Origin; Field::ALL.len()]);
 
 impl Origins {
-    pub(crate) const DEFAULT: Self = Self([Origin::Default; Field::ALL.len()]);
+    /// Nobody set anything.
+    pub const DEFAULT: Self = Self([Origin::Default; Field::ALL.len()]);
 
-    pub(crate) fn of(&self, field: Field) -> Origin {
+    /// Returns where the value of a field came from.
+    pub fn of(&self, field: Field) -> Origin {
         self.0[field as usize]
     }
 
-    pub(crate) fn set(&mut self, field: Field, origin: Origin) {
+    /// Notes where the value of a field came from.
+    pub fn set(&mut self, field: Field, origin: Origin) {
         self.0[field as usize] = origin;
     }
 }

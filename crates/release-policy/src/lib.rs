@@ -73,7 +73,7 @@ pub use facts::{
     Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Completeness, Delivery, Facts,
     Freeze, HandledOutcome, InProgress, LastAttempt, Switch, Verification,
 };
-pub use field::{Field, Origin, Setting};
+pub use field::{Field, Origin, Origins, Setting};
 pub use pattern::Patterns;
 pub use policy::{ApprovalMode, DisabledBecause, Governor, Policy};
 pub use reason::{Reason, UnknownReason};

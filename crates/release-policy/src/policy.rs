@@ -10,8 +10,8 @@ use crate::value::Value;
 
 /// The rules' settings, each with a default, none of them able to be invalid.
 ///
-/// Where a value came from is kept beside it ([`Policy::settings`]). A caller that changes
-/// a field by hand leaves its origin as it was.
+/// Where a value came from is kept beside it, to be shown by [`Governor::settings`]. A caller
+/// that sets a field by hand leaves its origin as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The environment that the governor guards. Default: `production`.
@@ -40,7 +40,8 @@ pub struct Policy {
     pub approval_label: Option<String>,
     /// The comment that approves. Default: none.
     pub approval_command: Option<String>,
-    pub(crate) origins: Origins,
+    /// Where each value came from.
+    pub origins: Origins,
 }
 
 impl Default for Policy {

@@ -1,1 +1,15 @@
 //! The public promise of `release-policy`.
+#![expect(clippy::unwrap_used, reason = "in a test, what is not there is a failure")]
+
+mod boundaries;
+#[cfg(feature = "yaml")]
+mod config;
+mod environment;
+mod hints;
+mod json;
+mod patterns;
+mod properties;
+mod reasons;
+mod risk;
+mod support;
+mod table;
