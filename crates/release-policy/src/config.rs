@@ -1,17 +1,14 @@
 //! The text of a `.booty.yml`, checked.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
-
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 
 use crate::error::PolicyError;
 use crate::field::{Field, Origin};
 use crate::pattern::Patterns;
 use crate::policy::{ApprovalMode, DisabledBecause, Governor, Policy};
+use crate::schema::{ApprovalWord, Block, Form, Loose, Strict};
 use crate::yaml::{At, line, read, refused};
 
 /// What a `.booty.yml` says.
@@ -108,103 +105,6 @@ impl Config {
 
 fn nowhere(problem: &str) -> PolicyError {
     PolicyError::Config { at: None, problem: problem.into(), source_line: None, suggestion: None }
-}
-
-/// As much as has to be known before the rest can be read.
-#[derive(Deserialize)]
-struct Form {
-    schema_version: Option<At<i64>>,
-}
-
-/// `schema_version: 1`. What is not used here is still checked, so that a mistake is found where it is made.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "some keys belong to other programs: known, checked for their type, not used"
-)]
-struct Strict {
-    schema_version: IgnoredAny,
-    test_command: Option<String>,
-    setup_command: Option<String>,
-    install_command: Option<String>,
-    timeout_seconds: Option<At<i64>>,
-    max_retries: Option<At<i64>>,
-    allowed_paths: Option<Vec<String>>,
-    forbidden_paths: Option<Vec<String>>,
-    allowed_commands: Option<Vec<String>>,
-    network_policy: Option<NetworkPolicy>,
-    labels: Option<BTreeMap<String, String>>,
-    max_files_changed: Option<u64>,
-    max_diff_loc: Option<u64>,
-    max_loc_per_file: Option<u64>,
-    max_loc_per_file_pathspec: Option<Vec<String>>,
-    protected_paths: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    release_governor: Option<At<Option<Block>>>,
-    security: Option<IgnoredAny>,
-    memory: Option<IgnoredAny>,
-    planner: Option<IgnoredAny>,
-    architect: Option<IgnoredAny>,
-    reviewer: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum NetworkPolicy {
-    DenyAll,
-    RegistryOnly,
-    AllowList,
-}
-
-/// No `schema_version`, or 0.
-#[derive(Deserialize)]
-#[expect(
-    dead_code,
-    reason = "`protected_paths` belongs to other programs: checked for its type, not used"
-)]
-struct Loose {
-    test_command: Option<String>,
-    timeout: Option<At<i64>>,
-    max_retries: Option<At<i64>>,
-    protected_paths: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "present")]
-    release_governor: Option<At<Option<Block>>>,
-}
-
-/// The block `release_governor`: strict in both forms.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Block {
-    enabled: Option<At<bool>>,
-    production_environment_name: Option<At<String>>,
-    require_approval_for_first_deploy: Option<At<bool>>,
-    high_risk_paths: Option<At<Vec<At<String>>>>,
-    medium_risk_paths: Option<At<Vec<At<String>>>>,
-    migration_paths: Option<At<Vec<At<String>>>>,
-    verification_workflow_name: Option<At<String>>,
-    deploy_workflow_name: Option<At<String>>,
-    deploy_workflow_ref: Option<At<String>>,
-    cooldown_minutes: Option<At<i64>>,
-    max_deploys_per_hour: Option<At<i64>>,
-    approval_mode: Option<At<ApprovalWord>>,
-    approval_label: Option<At<String>>,
-    approval_command: Option<At<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ApprovalWord {
-    Environment,
-    Label,
-    Comment,
-}
-
-/// Keeps "there, with nothing in it" apart from "not there".
-fn present<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<At<Option<Block>>>, D::Error> {
-    At::deserialize(deserializer).map(Some)
 }
 
 fn read_strict(text: &str) -> Result<Config, PolicyError> {

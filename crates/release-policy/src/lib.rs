@@ -44,6 +44,7 @@
 //! - Texts from outside (paths, names, reasons) come back as they went in. Strip control
 //!   characters before printing them to a terminal.
 
+mod change;
 #[cfg(feature = "yaml")]
 mod config;
 mod decision;
@@ -53,25 +54,29 @@ mod explain;
 mod facts;
 mod field;
 mod hints;
+mod limits;
 mod nearest;
 mod pattern;
 mod policy;
 mod reason;
 mod risk;
 mod rules;
+#[cfg(feature = "yaml")]
+mod schema;
 mod time;
 mod value;
 #[cfg(feature = "yaml")]
 mod yaml;
 
+pub use change::{Change, ChangeStatus, Changes, Completeness};
 #[cfg(feature = "yaml")]
 pub use config::{Config, SchemaVersion, VerifySettings};
 pub use decision::{Decision, Outcome, RuleResult, decide};
 pub use environment::{Overridden, UnknownVariable};
 pub use error::{PolicyError, Position};
 pub use facts::{
-    Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Completeness, Delivery, Facts,
-    Freeze, HandledOutcome, InProgress, LastAttempt, Switch, Verification,
+    Approval, ApprovalKind, Breaker, Delivery, Facts, Freeze, HandledOutcome, InProgress,
+    LastAttempt, Switch, Verification,
 };
 pub use field::{Field, Origin, Origins, Setting};
 pub use pattern::Patterns;

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::facts::{ChangeStatus, Changes, Completeness, Facts};
+use crate::change::{ChangeStatus, Changes, Completeness};
+use crate::facts::Facts;
 use crate::field::Field;
 use crate::pattern::Patterns;
 use crate::policy::Policy;

@@ -1,13 +1,13 @@
 //! The rules, in order, one function each.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use crate::decision::RuleResult;
-use crate::facts::{Breaker, Delivery, Facts, HandledOutcome, Switch, Verification};
+use crate::decision::{Outcome, RuleResult};
+use crate::facts::{Delivery, Facts, HandledOutcome, Switch, Verification};
+use crate::limits::{breaker, cooldown, freeze, rate};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::risk::RiskClass;
-use crate::time::{rfc3339, since};
 use crate::value::Value;
 
 /// What a rule may look at.
@@ -46,27 +46,28 @@ const RULES: [Rule; 16] = [
 ];
 
 /// A result before it is given its name.
-struct Finding {
-    reason: Option<Reason>,
-    detail: String,
-    retry_at: Option<SystemTime>,
-    inputs: Vec<(&'static str, Value)>,
+pub(crate) struct Finding {
+    pub(crate) reason: Option<Reason>,
+    pub(crate) detail: String,
+    /// When the rule stops holding by itself. Never set without a reason.
+    pub(crate) retry_at: Option<SystemTime>,
+    pub(crate) inputs: Vec<(&'static str, Value)>,
 }
 
 impl Finding {
     /// `reason` if the rule has something to say, with words for either case.
-    fn new(reason: Option<Reason>, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: Option<Reason>, detail: impl Into<String>) -> Self {
         Self { reason, detail: detail.into(), retry_at: None, inputs: Vec::new() }
     }
 
-    fn input(mut self, name: &'static str, value: Value) -> Self {
+    pub(crate) fn input(mut self, name: &'static str, value: Value) -> Self {
         self.inputs.push((name, value));
         self
     }
 
     fn into_result(self, rule: &'static str) -> RuleResult {
         let Self { reason, detail, retry_at, inputs } = self;
-        let pass = reason.is_none_or(|reason| reason.outcome() == crate::Outcome::Allow);
+        let pass = reason.is_none_or(|reason| reason.outcome() == Outcome::Allow);
         RuleResult { rule, pass, reason, detail, retry_at, inputs }
     }
 }
@@ -142,50 +143,6 @@ fn verification(case: &Case<'_>) -> Finding {
     Finding::new(reason, detail).input("verification", Value::Text(word.into()))
 }
 
-fn breaker(case: &Case<'_>) -> Finding {
-    let now = case.facts.now;
-    match case.facts.breaker {
-        Breaker::Unused => Finding::new(None, "none").input("state", Value::Absent),
-        Breaker::Closed { failures, threshold } => {
-            Finding::new(None, format!("closed, {failures} of {threshold} failures"))
-                .input("state", Value::Text("closed".into()))
-                .input("failures", Value::Number(failures.into()))
-                .input("threshold", Value::Number(threshold.into()))
-        }
-        Breaker::HalfOpen => Finding::new(None, "half open, this is the trial")
-            .input("state", Value::Text("half_open".into())),
-        Breaker::Open { retry_at } => {
-            let (reason, detail) = if retry_at > now {
-                (Some(Reason::BreakerOpen), format!("open until {}", rfc3339::text(retry_at)))
-            } else {
-                (None, "open, and due for a trial".into())
-            };
-            let finding = Finding::new(reason, detail)
-                .input("state", Value::Text("open".into()))
-                .input("retry_at", Value::Time(retry_at));
-            Finding { retry_at: reason.map(|_| retry_at), ..finding }
-        }
-    }
-}
-
-fn freeze(case: &Case<'_>) -> Finding {
-    let Some(freeze) = &case.facts.freeze else {
-        return Finding::new(None, "none").input("reason", Value::Absent);
-    };
-    let over = freeze.until.is_some_and(|until| until <= case.facts.now);
-    let (reason, detail) = match freeze.until {
-        _ if over => (None, format!("over: {}", freeze.reason)),
-        Some(until) => {
-            (Some(Reason::Freeze), format!("until {}: {}", rfc3339::text(until), freeze.reason))
-        }
-        None => (Some(Reason::Freeze), format!("until it is ended: {}", freeze.reason)),
-    };
-    let finding = Finding::new(reason, detail)
-        .input("reason", Value::Text(freeze.reason.clone()))
-        .input("until", Value::time_or_absent(freeze.until));
-    Finding { retry_at: freeze.until.filter(|_| !over), ..finding }
-}
-
 fn configured(case: &Case<'_>) -> Finding {
     let configured = case.facts.deploy_configured;
     let (reason, detail) = if configured {
@@ -237,59 +194,6 @@ fn degraded(case: &Case<'_>, at: RiskClass, held: Reason) -> Finding {
         .input("risk_class", Value::Text(case.risk.word().into()))
 }
 
-fn cooldown(case: &Case<'_>) -> Finding {
-    let Case { facts, policy, .. } = case;
-    let minutes = policy.cooldown_minutes;
-    let cooldown = Duration::from_secs(u64::from(minutes) * 60);
-    let failed =
-        facts.last_attempt.as_ref().filter(|last| last.failed && same(&last.sha, &facts.sha));
-    // An attempt in the future counts as now, so that a clock that went back does not open the gate.
-    let held = failed.filter(|last| since(last.at, facts.now) < cooldown);
-    let retry_at = held.and_then(|last| last.at.checked_add(cooldown));
-    let (reason, detail) = match (held, failed) {
-        (Some(last), _) => {
-            let end = retry_at
-                .map_or_else(String::new, |end| format!(", held until {}", rfc3339::text(end)));
-            (Some(Reason::Cooldown), format!("failed at {}{end}", rfc3339::text(last.at)))
-        }
-        (None, Some(last)) => {
-            (None, format!("failed at {}, long enough ago", rfc3339::text(last.at)))
-        }
-        (None, None) => (None, "the last deploy was not a failure of this commit".into()),
-    };
-    let finding = Finding::new(reason, detail)
-        .input("cooldown_minutes", Value::Number(minutes.into()))
-        .input("failed_at", Value::time_or_absent(failed.map(|last| last.at)));
-    Finding { retry_at, ..finding }
-}
-
-/// How far back a deploy counts for the rate.
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn rate(case: &Case<'_>) -> Finding {
-    let Case { facts, policy, .. } = case;
-    // A time in the future counts as well, so that a clock that went back does not open the gate.
-    let mut counted: Vec<SystemTime> =
-        facts.recent_deploys.iter().copied().filter(|at| since(*at, facts.now) <= HOUR).collect();
-    counted.sort_unstable();
-
-    let limit = policy.max_deploys_per_hour.get();
-    let room = usize::try_from(limit).unwrap_or(usize::MAX);
-    let full = counted.len() >= room;
-    // A slot is free as soon as one less than `limit` count. Exactly an hour old still counts, hence the second.
-    let leaves_last = full.then(|| counted[counted.len() - room]);
-    let retry_at = leaves_last.and_then(|at| at.checked_add(HOUR + Duration::from_secs(1)));
-
-    let used = counted.len();
-    let finding = Finding::new(
-        full.then_some(Reason::RateLimit),
-        format!("{used} of {limit} in the last hour"),
-    )
-    .input("used", count(used))
-    .input("limit", Value::Number(limit.into()));
-    Finding { retry_at, ..finding }
-}
-
 fn redeploy(case: &Case<'_>) -> Finding {
     let Case { facts, .. } = case;
     let Delivery::Handled { delivery_id, outcome } = &facts.delivery else {
@@ -338,12 +242,12 @@ fn approval(case: &Case<'_>) -> Finding {
         .input("approvals", count(approvals.len()))
 }
 
-fn count(items: usize) -> Value {
+pub(crate) fn count(items: usize) -> Value {
     Value::Number(u64::try_from(items).unwrap_or(u64::MAX))
 }
 
 /// Whether two ids name the same commit. Git writes them in lower case, people do not always.
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 

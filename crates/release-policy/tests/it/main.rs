@@ -6,7 +6,11 @@ mod boundaries;
 mod config;
 mod environment;
 mod hints;
+#[cfg(feature = "yaml")]
+mod hostile;
 mod json;
+#[cfg(feature = "yaml")]
+mod mistakes;
 mod patterns;
 mod properties;
 mod reasons;
