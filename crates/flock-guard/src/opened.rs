@@ -1,10 +1,13 @@
 //! One open descriptor of a lock file. The only module that calls `flock`.
 
 use crate::LockError;
-use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode as Permissions, OFlags, Stat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, FlockOperation, Mode as Permissions, OFlags, Statx, StatxFlags,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,19 +21,19 @@ pub(crate) enum Mode {
 /// What tells one file from all others while it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId {
-    dev: u64,
-    ino: u64,
+    device: (u32, u32),
+    inode: u64,
 }
 
 impl FileId {
-    fn of(stat: &Stat) -> FileId {
-        FileId { dev: stat.st_dev, ino: stat.st_ino }
+    fn of(seen: &Statx) -> FileId {
+        FileId { device: (seen.stx_dev_major, seen.stx_dev_minor), inode: seen.stx_ino }
     }
 
     /// Whether the path names this file now.
     pub(crate) fn is_at(self, path: &Path) -> Result<bool, LockError> {
-        match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(FileId::of(&stat) == self),
+        match look(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(seen) => Ok(FileId::of(&seen) == self),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
             Err(errno) => Err(LockError::io("look at", path)(errno.into())),
         }
@@ -70,11 +73,11 @@ impl Opened {
     }
 
     fn check(file: File, path: &Arc<Path>) -> Result<Opened, LockError> {
-        let stat = rustix::fs::fstat(&file)
+        let seen = look(&file, Path::new(""), AtFlags::EMPTY_PATH)
             .map_err(|errno| LockError::io("look at", path)(errno.into()))?;
-        match not_a_file(&stat) {
+        match not_a_file(&seen) {
             Some(source) => Err(LockError::io("lock", path)(source)),
-            None => Ok(Opened { file, path: Arc::clone(path), id: FileId::of(&stat) }),
+            None => Ok(Opened { file, path: Arc::clone(path), id: FileId::of(&seen) }),
         }
     }
 
@@ -122,10 +125,17 @@ fn open(path: &Path, how: OFlags) -> Result<File, Errno> {
     Ok(File::from(fd))
 }
 
+/// Asks which file it is, and for nothing else: once somebody has asked for the
+/// times of a file, its next write must set new ones, and that write is the
+/// record's, which would take twice as long.
+fn look(at: impl AsFd, path: &Path, how: AtFlags) -> Result<Statx, Errno> {
+    rustix::fs::statx(at, path, how, StatxFlags::TYPE | StatxFlags::INO)
+}
+
 /// Turns the refusal to open into what is wrong at the path.
 fn explain(errno: Errno, path: &Path) -> LockError {
-    let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
-    match (errno, stat.ok().as_ref().and_then(not_a_file)) {
+    let seen = look(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
+    match (errno, seen.ok().as_ref().and_then(not_a_file)) {
         // These three are how the kernel puts "not a regular file".
         (Errno::LOOP | Errno::ISDIR | Errno::NXIO, Some(source)) => {
             LockError::io("lock", path)(source)
@@ -138,8 +148,8 @@ fn explain(errno: Errno, path: &Path) -> LockError {
 }
 
 /// What stands at the path instead of a regular file.
-fn not_a_file(stat: &Stat) -> Option<io::Error> {
-    let what = match FileType::from_raw_mode(stat.st_mode) {
+fn not_a_file(seen: &Statx) -> Option<io::Error> {
+    let what = match FileType::from_raw_mode(seen.stx_mode.into()) {
         FileType::RegularFile => return None,
         FileType::Directory => "a directory is in the place of the lock file",
         FileType::Symlink => "a symbolic link is in the place of the lock file",
