@@ -109,3 +109,42 @@ impl Drop for LockGuard {
         event::released(self.path(), self.pid, self.held_for());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opened::Mode;
+    use crate::{LockFile, Wait};
+
+    #[test]
+    fn the_copy_of_a_fork_is_lost_and_releases_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("x.lock"));
+        let guard = lock.exclusive(Wait::Never).unwrap();
+        // What a fork gets: the same open file, and the pid of its parent in the guard.
+        let file = guard.opened.file.try_clone().unwrap();
+        let opened = Opened { file, path: guard.opened.path.clone(), id: guard.opened.id };
+        let copy = LockGuard::new(opened, Token(0), None, guard.pid + 1);
+
+        assert!(matches!(copy.check(), Err(LockError::Lost { .. })));
+        for (pid, has_it) in [(guard.pid, true), (copy.pid, false)] {
+            assert_eq!(registry::is_held(guard.opened.id, pid), has_it);
+            assert_eq!(registry::would_deadlock(guard.opened.id, Mode::Shared, pid), has_it);
+        }
+        drop(copy);
+        assert!(lock.status().unwrap().held);
+        guard.check().unwrap();
+        drop(guard);
+        assert!(!lock.status().unwrap().held);
+    }
+
+    #[test]
+    fn a_copy_of_the_descriptor_does_not_outlast_the_release() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("x.lock"));
+        let guard = lock.exclusive(Wait::Never).unwrap();
+        let _inherited = guard.opened.file.try_clone().unwrap();
+        guard.release();
+        assert!(!lock.status().unwrap().held);
+    }
+}

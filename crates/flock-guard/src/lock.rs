@@ -149,6 +149,7 @@ impl LockFile {
             if opened.id.is_at(&self.path)? {
                 return hold(opened, mode, &me);
             }
+            opened.unlock();
         }
         let why = io::Error::other("each time it was locked, the path named another file");
         Err(LockError::io("lock", &self.path)(why))
@@ -218,4 +219,25 @@ fn sign(opened: &Opened, token: Token, me: &Process) -> Option<Record> {
 )]
 fn now() -> SystemTime {
     SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_cannot_be_written_does_not_keep_the_lock_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("x.lock"));
+        lock.exclusive(Wait::Never).unwrap().release();
+        let before = std::fs::read(lock.path()).unwrap();
+        // Opened for reading only, so that writing fails as it does on a full disk.
+        let opened = Opened::existing(&lock.path).unwrap().unwrap();
+        assert!(opened.try_lock(Mode::Exclusive).unwrap());
+        let guard = hold(opened, Mode::Exclusive, &process::me()).unwrap();
+        assert!(lock.status().unwrap().held);
+        guard.check().unwrap();
+        drop(guard);
+        assert_eq!(std::fs::read(lock.path()).unwrap(), before);
+    }
 }

@@ -107,6 +107,10 @@ pub(crate) fn holder(file: &File) -> Option<Holder> {
 
 /// Makes sense of the first JSON value in `bytes`, ours or another program's.
 fn parse(bytes: &[u8]) -> Option<Holder> {
+    // An array would do for serde, too: its values in the order of the fields.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Holder>();
     let holder = values.next()?.ok()?;
     is_intact(&bytes[..values.byte_offset()]).then(|| holder.printable())
@@ -175,4 +179,57 @@ fn push_time(text: &mut String, now: SystemTime) {
         jiff::fmt::temporal::DateTimePrinter::new().precision(Some(3));
     let now = jiff::Timestamp::try_from(now).unwrap_or_default();
     PRINTER.print_timestamp(&now, text).expect("writing to a String cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn largest(hostname: &str, command: &str) -> (Holder, usize) {
+        let machine = Machine {
+            machine_id: Some("f".repeat(16)),
+            boot_id: Some("b".repeat(36)),
+            pid_namespace: Some(u64::MAX),
+        };
+        let fields = constant_fields(&machine, Some(u64::MAX), hostname, command);
+        let me = Process { pid: u32::MAX, machine, fields };
+        let record = Record::new(&me, Token(u128::MAX), UNIX_EPOCH + Duration::from_millis(1));
+        let len = record.0.trim_ascii_end().len();
+        (parse(&record.0[..]).expect("a whole record"), len)
+    }
+
+    #[test]
+    fn the_largest_record_fits_and_cuts_the_command_first() {
+        let (holder, len) = largest(&"h".repeat(64), "govctl");
+        assert_eq!((holder.hostname.len(), holder.command.as_deref()), (64, Some("govctl")));
+        assert_eq!((holder.created.as_str(), len), ("1970-01-01T00:00:00.001Z", 511));
+        for (hostname, command) in [
+            ("h".repeat(64), "c".repeat(500)),
+            ("h".repeat(500), "c".repeat(500)),
+            ("\u{1}".repeat(64), "\"\\".repeat(64)),
+            ("\u{1f600}".repeat(64), "\u{1f600}".repeat(64)),
+        ] {
+            let (holder, _) = largest(&hostname, &command);
+            let shown = hostname.replace(char::is_control, "\u{fffd}");
+            assert!(shown.starts_with(&holder.hostname) && !holder.hostname.is_empty());
+            assert!(command.starts_with(holder.command.as_deref().unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn a_mixture_of_two_records_is_none() {
+        let me = crate::process::me();
+        let record = |seconds: u64, token| {
+            let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
+            Record::new(&me, Token(token), time).0
+        };
+        let (old, new) = (record(0, 0), record(86_400, u128::MAX));
+        let whole = |bytes: &[u8]| parse(bytes).map(|holder| holder.token);
+        for at in 0..RECORD_BYTES {
+            let mixed = [&new[..at], &old[at..]].concat();
+            let is_one = mixed[..END.start] == new[..END.start] || mixed == *old;
+            assert_eq!(whole(&mixed).is_some(), is_one, "the first {at} bytes are new");
+        }
+    }
 }

@@ -1,0 +1,116 @@
+//! Another process: this test program once more, told what to do through its
+//! standard input.
+
+use crate::events;
+use flock_guard::{LockFile, Wait};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+/// The other process. Ends with its parent's end of the pipe.
+pub(crate) struct Other {
+    pub(crate) child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Other {
+    pub(crate) fn start(role: &str, lock: &LockFile) -> Other {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "other::process", "--ignored", "--nocapture"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{role} {}", lock.path().display()).unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Other { child, stdin: Some(stdin), stdout }
+    }
+
+    /// Waits for the next thing that it says.
+    pub(crate) fn says(&mut self) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the other process is gone");
+            if let Some((_, said)) = line.split_once("says: ") {
+                return said.trim().to_owned();
+            }
+        }
+    }
+
+    /// Tells it to go on, and waits for its end.
+    pub(crate) fn end(mut self) {
+        drop(self.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn say(what: impl std::fmt::Display) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "says: {what}").unwrap();
+}
+
+#[test]
+#[ignore = "this is the other process, started by the tests that need one"]
+fn process() {
+    let mut lines = std::io::stdin().lock().lines();
+    let Some(Ok(order)) = lines.next() else { return };
+    let (role, path) = order.split_once(' ').unwrap();
+    let lock = LockFile::new(Path::new(path));
+    match role {
+        "hold" => {
+            let _guard = lock.exclusive(Wait::Forever).unwrap();
+            say("held");
+            assert!(lines.next().is_none());
+        }
+        "hold-and-hand-to-a-child" => {
+            let guard = lock.exclusive(Wait::Forever).unwrap();
+            let copy = guard.as_fd().try_clone_to_owned().unwrap();
+            let child = Command::new("sleep").arg("600").stdin(copy).stdout(Stdio::null()).spawn();
+            say(child.unwrap().id());
+            assert!(lines.next().is_none());
+        }
+        "count" => {
+            for _ in 0..50 {
+                let guard = lock.exclusive(Wait::UpTo(Duration::from_secs(30))).unwrap();
+                let counter = Path::new(path).with_extension("count");
+                let count: u32 = std::fs::read_to_string(&counter).unwrap().parse().unwrap();
+                let mut file = std::fs::OpenOptions::new().write(true).open(&counter).unwrap();
+                write!(file, "{}", count + 1).unwrap();
+                drop(guard);
+            }
+        }
+        "give-up-often" => {
+            for wait in [Wait::Never, Wait::UpTo(Duration::ZERO)] {
+                (0..20).for_each(|_| drop(lock.exclusive(wait).unwrap_err()));
+            }
+            say(queueing_threads());
+            let short = Wait::UpTo(Duration::from_millis(2));
+            let (_, lines) = events::during(|| {
+                (0..20).for_each(|_| drop(lock.exclusive(short).unwrap_err()));
+            });
+            assert_eq!(lines.len(), 40, "each waits and times out");
+            say(queueing_threads());
+        }
+        _ => panic!("unknown role `{role}`"),
+    }
+}
+
+/// How many threads of this process queue for a lock.
+fn queueing_threads() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |thread: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default()
+    };
+    threads.map(name).filter(|name| name.trim() == "flock-guard").count()
+}
