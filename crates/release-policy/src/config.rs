@@ -64,7 +64,7 @@ impl Config {
     ///
     /// # Limits
     ///
-    /// One document of at most 1 MiB, 64 levels deep, 100,000 events with all aliases written out.
+    /// One document of at most 1 MiB, 64 levels deep, with 50,000 values and 1,000 aliases.
     ///
     /// # Examples
     ///

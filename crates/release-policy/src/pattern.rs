@@ -20,7 +20,8 @@ use crate::error::PolicyError;
 ///   in three hundred made-up cases, and in none with the default patterns.
 /// - As in git, `?` and a class such as `[a-z]` stand for one byte, so they do not match a
 ///   letter outside ASCII.
-/// - A pattern is no longer than 1,024 bytes and has no line break.
+/// - A pattern is no longer than 1,024 bytes, has no line break and at most 16 groups of `*`.
+/// - The time for one path grows with the square of its depth.
 ///
 /// # Examples
 ///
@@ -46,7 +47,7 @@ impl Patterns {
     /// # Errors
     ///
     /// [`PolicyError::Pattern`] for a pattern that matches nothing for certain (empty, blank,
-    /// a `#` comment, a lone `/` or `!`), has a line break or is too long. A hole in a list of
+    /// a `#` comment, a lone `/` or `!`), has a line break, is too long or has too many wildcards. A hole in a list of
     /// dangerous paths must not go unnoticed.
     pub fn new<P: Into<String>>(
         patterns: impl IntoIterator<Item = P>,
@@ -106,10 +107,17 @@ impl fmt::Debug for Patterns {
 }
 
 fn compile(pattern: &str) -> Result<gix_glob::Pattern, &'static str> {
-    // Matching can take time that grows with a power of the length; nobody writes such patterns by hand.
+    // Nobody writes longer ones by hand.
     const LONGEST_BYTES: usize = 1024;
+    // The matcher gives up without a match when groups of `*` nest 64 deep, which would be a
+    // silent hole. Each group also multiplies the time by the depth of the path.
+    const MOST_GROUPS: usize = 16;
     if pattern.len() > LONGEST_BYTES {
         return Err("is longer than 1,024 bytes");
+    }
+    let groups = pattern.split(|c| c != '*').filter(|stars| !stars.is_empty()).count();
+    if groups > MOST_GROUPS {
+        return Err("has more than 16 groups of `*`");
     }
     if pattern.contains(['\n', '\r', '\0']) {
         return Err("has a line break or a zero byte in it");

@@ -17,7 +17,6 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, PolicyError> {
         with_snippet: false,
         budget: serde_saphyr::budget! {
             max_depth: 64,
-            max_events: 100_000,
             max_nodes: 50_000,
             max_aliases: 1_000,
             max_documents: 2,

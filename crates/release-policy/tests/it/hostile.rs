@@ -11,17 +11,24 @@ fn a_text_that_is_too_much_is_refused_quickly() {
         let before = vec![format!("*a{}", n - 1); 9].join(",");
         text + &format!("a{n}: &a{n} [{before}]\n")
     });
-    let texts = [
-        "x".repeat(1024 * 1024 + 1),
-        format!("a: {}\n", "[".repeat(20_000)),
-        format!("a: {}\n", "{a: ".repeat(20_000)),
-        (0..20_000).fold(String::new(), |text, n| text + &" ".repeat(n % 100) + "- \n"),
-        laughs,
-        "a: [1]\n".to_owned() + &"- ? : [".repeat(30_000),
+    const TOO_MUCH: &str = "too deep, too long or too many aliases for a configuration";
+    let one_mebibyte = |end: &str| format!("timeout: 20\n#{}{end}", "x".repeat(1024 * 1024 - 13));
+    assert!(Config::parse(&one_mebibyte("")).is_ok(), "exactly as long as allowed");
+    let cases = [
+        (one_mebibyte("x"), "the configuration is longer than 1 MiB"),
+        (format!("a: [{}]\n", "1,".repeat(60_000)), TOO_MUCH),
+        (format!("a: {}{}\n", "[".repeat(70), "]".repeat(70)), TOO_MUCH),
+        (format!("a: &a 1\nb: [{}]\n", "*a,".repeat(1_100)), TOO_MUCH),
+        (laughs, TOO_MUCH),
     ];
-    for text in texts {
-        let error = Config::parse(&text).expect_err("too much");
-        assert!(error.to_string().len() < 200, "a short message: {error}");
+    for (text, expected) in cases {
+        let error = Config::parse(&text).expect_err("too much").to_string();
+        assert!(error.ends_with(expected), "{error:.200} for {:.40}", text);
+    }
+    for opened in ["[", "{a: ", "- ? : ["] {
+        let text = format!("a: {}\n", opened.repeat(20_000));
+        let error = Config::parse(&text).expect_err("too deep").to_string();
+        assert!(error.len() < 200, "a short message: {error}");
     }
 }
 
