@@ -64,7 +64,7 @@ impl Config {
     ///
     /// # Limits
     ///
-    /// One document of at most 1 MiB, 64 levels deep, with 50,000 values and 1,000 aliases.
+    /// One document of at most 1 MiB, 64 levels deep, with 50,000 values, aliases written out.
     ///
     /// # Examples
     ///

@@ -18,10 +18,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, PolicyError> {
         budget: serde_saphyr::budget! {
             max_depth: 64,
             max_nodes: 50_000,
-            max_aliases: 1_000,
-            max_documents: 2,
         },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 },
     };
     serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| wrong(text, error.without_snippet()))
