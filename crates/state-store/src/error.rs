@@ -97,6 +97,12 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
+    /// It is not there, although the version before it is: somebody removed it.
+    #[error("it is missing, but its backup `{backup}` is there")]
+    Missing {
+        /// The version before.
+        backup: String,
+    },
     /// There is nothing in it.
     #[error("it is empty")]
     Empty,

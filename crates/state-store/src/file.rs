@@ -141,7 +141,7 @@ impl Turn for FileTurn {
 /// the one that is open stays what it was.
 fn load(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
     let failed = |source| cannot_read(place, source);
-    let Some(file) = open(path).map_err(failed)? else { return Ok(None) };
+    let Some(file) = open(path).map_err(failed)? else { return absent(path, place) };
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(failed(io::Error::other("it is not a regular file")));
@@ -155,6 +155,19 @@ fn load(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
     let mut contents = Vec::with_capacity(usize::try_from(found).unwrap_or(0) + 1);
     (&file).take(LIMIT_BYTES).read_to_end(&mut contents).map_err(failed)?;
     Ok(Some(Loaded { contents, version: version(&metadata) }))
+}
+
+/// Tells a document that never was from one that was removed: nothing that this system does
+/// leaves a backup without its document, and starting over would forget what was in it.
+fn absent(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
+    let mut backup = path.as_os_str().to_owned();
+    backup.push(".bak");
+    let backup = Path::new(&backup);
+    if !backup.try_exists().map_err(|source| cannot_read(place, source))? {
+        return Ok(None);
+    }
+    let source = Damage::Missing { backup: backup.display().to_string() };
+    Err(StoreError::Damaged { place: place.to_owned(), source })
 }
 
 /// Opens a file for reading without hanging on a FIFO.
