@@ -43,7 +43,7 @@
 //!
 //! # Limits
 //!
-//! - Linux. The lock is advisory: programs that do not ask are not kept out.
+//! - Linux 4.11 or later. The lock is advisory: programs that do not ask are not kept out.
 //! - The lock file belongs to the lock. Its first 512 bytes are overwritten and
 //!   the rest is cut off: never lock a document itself, lock the file beside it.
 //! - On network file systems `flock` is what their server makes of it.

@@ -1,20 +1,32 @@
 //! What the crate tells `tracing`, as text.
 
+use std::cell::RefCell;
 use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Runs `act`, and returns the events of this thread meanwhile: "LEVEL message key=value ...".
-pub(crate) fn during<T>(act: impl FnOnce() -> T) -> (T, Vec<String>) {
-    let lines = Arc::default();
-    let result = tracing::subscriber::with_default(Lines(Arc::clone(&lines)), act);
-    let lines = lines.lock().unwrap().clone();
-    (result, lines)
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Lines(Arc<Mutex<Vec<String>>>);
+/// Starts to listen. Comes before the first lock of any test: an event that is
+/// met for the first time while a listener is being installed can stay unheard.
+pub(crate) fn listen() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| tracing::subscriber::set_global_default(Lines).unwrap());
+}
+
+/// Runs `act`, and returns the events of this thread meanwhile: "LEVEL message key=value ...".
+pub(crate) fn during<T>(act: impl FnOnce() -> T) -> (T, Vec<String>) {
+    listen();
+    LINES.take();
+    let result = act();
+    (result, LINES.take())
+}
+
+struct Lines;
 
 impl Subscriber for Lines {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -24,7 +36,8 @@ impl Subscriber for Lines {
         let mut line = Line::default();
         event.record(&mut line);
         let text = format!("{} {}{}", event.metadata().level(), line.message, line.fields);
-        self.0.lock().unwrap().push(text);
+        // A guard may be dropped when its thread is ending.
+        LINES.try_with(|lines| lines.borrow_mut().push(text)).ok();
     }
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)

@@ -22,6 +22,7 @@ struct Fixture {
 }
 
 fn fixture() -> Fixture {
+    events::listen();
     let dir = tempfile::tempdir().unwrap();
     let lock = LockFile::beside(&dir.path().join("release.json"));
     Fixture { dir, lock }

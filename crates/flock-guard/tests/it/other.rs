@@ -63,6 +63,7 @@ fn say(what: impl std::fmt::Display) {
 #[test]
 #[ignore = "this is the other process, started by the tests that need one"]
 fn process() {
+    events::listen();
     let mut lines = std::io::stdin().lock().lines();
     let Some(Ok(order)) = lines.next() else { return };
     let (role, path) = order.split_once(' ').unwrap();

@@ -1,6 +1,6 @@
 //! Any number of holders together, or one alone.
 
-use crate::fixture;
+use crate::{events, fixture};
 use flock_guard::{LockError, LockFile, Wait};
 use std::fs;
 use std::thread;
@@ -45,6 +45,7 @@ fn sharing_writes_no_record_and_names_nobody() {
 
 #[test]
 fn a_file_that_can_only_be_read_can_still_be_shared() {
+    events::listen();
     // Refused for writing even to root, like a file system that is mounted read-only.
     let lock = LockFile::new("/sys/kernel/uevent_seqnum");
     drop(lock.shared(Wait::Never).unwrap());

@@ -102,6 +102,25 @@ fn a_busy_loop_of_one_does_not_starve_another() {
 }
 
 #[test]
+fn whoever_gave_up_lets_go_when_its_turn_comes() {
+    let it = fixture();
+    for _ in 0..20 {
+        // Not `Never`: the last round's thread may be letting go just now.
+        let guard = it.lock.exclusive(Wait::UpTo(Duration::from_secs(20))).unwrap();
+        thread::scope(|scope| {
+            let (lock, wait) = (&it.lock, Wait::UpTo(Duration::from_millis(5)));
+            let given_up = scope.spawn(move || lock.exclusive(wait).is_err());
+            assert!(given_up.join().unwrap());
+        });
+        // Its thread may not have come as far as the queue when it gave up.
+        eventually("a place is left in the queue", || is_queued_for(&it.lock));
+        drop(guard);
+        eventually("nobody queues any more", || !is_queued_for(&it.lock));
+        eventually("the lock is free", || it.lock.exclusive(Wait::Never).is_ok());
+    }
+}
+
+#[test]
 fn whoever_gave_up_never_ends_up_with_the_lock() {
     let it = fixture();
     let is_over = AtomicBool::new(false);
@@ -131,9 +150,8 @@ fn whoever_gave_up_never_ends_up_with_the_lock() {
         }
         is_over.store(true, Ordering::Relaxed);
     });
-    eventually("the lock is free", || it.lock.exclusive(Wait::Never).is_ok());
     eventually("nobody queues any more", || !is_queued_for(&it.lock));
-    it.lock.exclusive(Wait::Never).unwrap().release();
+    eventually("the lock is free", || it.lock.exclusive(Wait::Never).is_ok());
 }
 
 #[test]
@@ -142,7 +160,10 @@ fn a_waiter_follows_the_path_to_a_new_lock_file() {
     let lost = it.lock.exclusive(Wait::Never).unwrap();
     let (send, receive) = mpsc::channel::<LockGuard>();
     thread::scope(|scope| {
-        scope.spawn(|| send.send(it.lock.exclusive(Wait::Forever).unwrap()).unwrap());
+        scope.spawn(|| {
+            let wait = Wait::UpTo(Duration::from_secs(10));
+            send.send(it.lock.exclusive(wait).unwrap()).unwrap();
+        });
         eventually("the waiter queues", || is_queued_for(&it.lock));
         fs::remove_file(it.lock.path()).unwrap();
         scribble(&it.lock, b"");
