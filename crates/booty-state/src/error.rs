@@ -1,0 +1,59 @@
+//! Why a name was refused.
+
+/// Why a text from outside is not what it should be. Nothing was read or changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidName {
+    /// It cannot be a [`Sha`](crate::Sha).
+    #[error("`{}` is not a commit id: 7 to 64 hex digits", shown(found))]
+    Sha {
+        /// The text that was refused.
+        found: String,
+    },
+    /// It cannot be a [`Repo`](crate::Repo).
+    #[error("`{}` is not a repository: {what}", shown(found))]
+    Repo {
+        /// The text that was refused.
+        found: String,
+        /// Which rule it breaks.
+        what: &'static str,
+    },
+    /// It cannot be the subject of a [`DeliveryKey`](crate::DeliveryKey).
+    #[error(
+        "`{}` is not the subject of a delivery: a commit id, or letters, digits, `.`, `_` and `-`, \
+         at most 100",
+        shown(found)
+    )]
+    Subject {
+        /// The text that was refused.
+        found: String,
+    },
+    /// It cannot be a [`DeliveryKey`](crate::DeliveryKey).
+    #[error("`{}` is not a delivery: `owner/name:commit`", shown(found))]
+    Key {
+        /// The text that was refused.
+        found: String,
+    },
+    /// It cannot be a [`DeliveryId`](crate::DeliveryId).
+    #[error("`{}` is not a delivery id: 1 to 200 bytes without control characters", shown(found))]
+    DeliveryId {
+        /// The text that was refused.
+        found: String,
+    },
+    /// It cannot be a [`Moment`](crate::Moment).
+    #[error("`{}` is not a time: RFC 3339 with an offset, `2026-11-20T18:53:00Z`", shown(found))]
+    Moment {
+        /// The text that was refused.
+        found: String,
+    },
+}
+
+/// A refused text as a message shows it: escaped, and never longer than a line.
+fn shown(found: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 80;
+    let mut shown: String = found.chars().take(SHOWN_CHARS_MAX).collect();
+    if shown.len() < found.len() {
+        shown.push('…');
+    }
+    shown.escape_debug().to_string()
+}

@@ -1,0 +1,114 @@
+//! Repository names.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::InvalidName;
+
+/// A repository: `owner/name`, as GitHub allows it, or `local/NAME` for one without a home.
+///
+/// The owner is letters, digits and single hyphens, not at its ends, at most 39; the name is
+/// letters, digits, `.`, `_` and `-`, at most 100, and not `.` or `..`. So neither contains
+/// what the other or a [`DeliveryKey`](crate::DeliveryKey) is divided by.
+///
+/// # Limits
+///
+/// Compared letter by letter: `Acme/site` and `acme/site` are two repositories here, as they
+/// are in the files, and one on GitHub. Take the spelling that GitHub gives.
+///
+/// # Examples
+///
+/// ```
+/// let repo: booty_state::Repo = "acme/web-site".parse()?;
+/// assert_eq!((repo.owner(), repo.name()), ("acme", "web-site"));
+/// assert!("acme/web/site".parse::<booty_state::Repo>().is_err());
+/// # Ok::<(), booty_state::InvalidName>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Repo(
+    /// Contains exactly one `/`.
+    String,
+);
+
+const OWNER_MAX: usize = 39;
+const NAME_MAX: usize = 100;
+
+impl Repo {
+    /// Both parts, as they were given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before the slash.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The part after the slash.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once('/').expect("checked when it was made")
+    }
+}
+
+/// The first rule that `text` breaks.
+fn broken_rule(text: &str) -> Option<&'static str> {
+    let Some((owner, name)) = text.split_once('/') else {
+        return Some("`owner/name`");
+    };
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if owner.is_empty() || owner.len() > OWNER_MAX {
+        Some("the owner has 1 to 39 characters")
+    } else if !owner.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        Some("the owner is letters, digits and hyphens")
+    } else if owner.starts_with('-') || owner.ends_with('-') || owner.contains("--") {
+        Some("the owner has single hyphens, and none at its ends")
+    } else if name.is_empty() || name.len() > NAME_MAX {
+        Some("the name has 1 to 100 characters")
+    } else if !name.bytes().all(is_name) {
+        Some("the name is letters, digits, `.`, `_` and `-`")
+    } else if name == "." || name == ".." {
+        Some("`.` and `..` are not names")
+    } else {
+        None
+    }
+}
+
+impl TryFrom<String> for Repo {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Repo, InvalidName> {
+        match broken_rule(&text) {
+            None => Ok(Repo(text)),
+            Some(what) => Err(InvalidName::Repo { found: text, what }),
+        }
+    }
+}
+
+impl FromStr for Repo {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Repo, InvalidName> {
+        Repo::try_from(text.to_owned())
+    }
+}
+
+impl From<Repo> for String {
+    fn from(repo: Repo) -> String {
+        repo.0
+    }
+}
+
+impl fmt::Display for Repo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
