@@ -1,4 +1,17 @@
-//! Why a name was refused.
+//! Why a name was refused, or the state could not be read or changed.
+
+use state_store::StoreError;
+
+/// Why the state could not be read or changed, told apart by what the caller can do.
+///
+/// None of them is an answer: after an error nobody knows whether a delivery was handled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The store could not do it. Its variants say in which state the files are.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Why a text from outside is not what it should be. Nothing was read or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +50,16 @@ pub enum InvalidName {
     /// It cannot be a [`DeliveryId`](crate::DeliveryId).
     #[error("`{}` is not a delivery id: 1 to 200 bytes without control characters", shown(found))]
     DeliveryId {
+        /// The text that was refused.
+        found: String,
+    },
+    /// It cannot be a [`DeployResult`](crate::DeployResult).
+    #[error(
+        "`{}` is not the result of a deploy: `success`, `failure`, `pending`, or another word of \
+         letters, digits, `_` and `-`, at most 64",
+        shown(found)
+    )]
+    DeployResult {
         /// The text that was refused.
         found: String,
     },

@@ -76,10 +76,9 @@ impl fmt::Display for Subject {
 /// # Examples
 ///
 /// ```
-/// use booty_state::{DeliveryKey, Sha};
+/// use booty_state::DeliveryKey;
 ///
-/// let sha: Sha = "9f2c1ab5d0".parse()?;
-/// let key = DeliveryKey::new("acme/site".parse()?, sha);
+/// let key = DeliveryKey::of(&"acme/site".parse()?, &"9f2c1ab5d0".parse()?);
 /// assert_eq!(key.to_string(), "acme/site:9f2c1ab5d0");
 /// assert_eq!("acme/site:9F2C1AB5D0".parse::<DeliveryKey>()?, key);
 /// # Ok::<(), booty_state::InvalidName>(())
@@ -94,6 +93,12 @@ impl DeliveryKey {
     /// The delivery of `subject` to `repo`.
     pub fn new(repo: Repo, subject: impl Into<Subject>) -> DeliveryKey {
         DeliveryKey { repo, subject: subject.into() }
+    }
+
+    /// The delivery of the commit `sha` to `repo`.
+    #[must_use]
+    pub fn of(repo: &Repo, sha: &Sha) -> DeliveryKey {
+        DeliveryKey::new(repo.clone(), sha.clone())
     }
 
     /// The repository.

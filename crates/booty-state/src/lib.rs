@@ -1,15 +1,74 @@
 //! The release state and the delivery cache of a release governor.
+//!
+//! What is live, what was tried and how it went is in one document, which commits were
+//! delivered in another. Every change is one update: when it returns `Ok`
+//! it survives a power cut, and of any number of processes every one counts. Of those that
+//! claim one delivery at once exactly one is told that it is new, and a document that cannot
+//! be trusted is an error, never "not handled".
+//!
+//! ```
+//! use booty_state::{Claim, DeliveryCache, DeliveryKey, DeployResult, Keep, Moment, ReleaseStore};
+//! use state_store::Store;
+//!
+//! # let dir = tempfile::tempdir()?;
+//! let store = Store::files(dir.path());
+//! let (releases, deliveries) = (ReleaseStore::new(&store), DeliveryCache::new(&store, Keep::default()));
+//! let (repo, sha) = ("acme/site".parse()?, "9f2c1ab5d0".parse()?);
+//! let now: Moment = "2026-11-20T18:53:00Z".parse()?;
+//!
+//! if deliveries.claim(&DeliveryKey::of(&repo, &sha), &"event-1".parse()?)? == Claim::New {
+//!     releases.attempt_started(&sha, now)?;
+//!     // ... deploy ...
+//!     releases.finished(&sha, DeployResult::Success, now)?;
+//! }
+//! assert!(releases.load()?.is_live(&sha));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # How it works
+//!
+//! [`ReleaseState`] and [`Deliveries`] are plain values: their methods are the transitions,
+//! time is an argument, and nothing in them touches a file. [`ReleaseStore`] and
+//! [`DeliveryCache`] run each transition as one update of a `state_store` document.
+//!
+//!
+//! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
+//! and no text that a caller passes can stand for another delivery. The files are those of
+//! the Python program that this system replaces, and it can go on reading and writing them.
+//!
+//! # Limits
+//!
+//! - Two documents are two updates. A claim without an attempt, or an attempt without an
+//!   outcome, is what a crash in between leaves; [`ReleaseState::unknown`] lists the latter.
+//! - The old program locks nobody out. While both write at once, changes can be lost as they
+//!   always could.
+//! - It knows nothing of GitHub, of decisions and their reasons, or of the clock.
 
+mod delivery;
+mod delivery_store;
 mod error;
 mod id;
 mod key;
 mod moment;
+mod release;
+mod release_store;
 mod repo;
+mod result;
 mod sha;
+mod transition;
 
-pub use error::InvalidName;
+pub use delivery::{Claim, Deliveries, Delivery, Keep};
+pub use delivery_store::DeliveryCache;
+pub use error::{InvalidName, StateError};
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};
 pub use moment::Moment;
+pub use release::{Deploy, ReleaseState};
+pub use release_store::ReleaseStore;
 pub use repo::Repo;
+pub use result::DeployResult;
 pub use sha::Sha;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

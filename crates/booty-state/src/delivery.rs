@@ -1,0 +1,194 @@
+//! Which deliveries were handled, and by what: plain data.
+
+use std::{collections::HashMap, fmt};
+
+use indexmap::IndexMap;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
+use state_store::Schema;
+
+use crate::{DeliveryId, DeliveryKey, Repo, Subject};
+
+/// The deliveries that were handled, as `delivery_ids.json` holds them, in order of arrival.
+///
+/// Entries of the old program whose key is not a [`DeliveryKey`] stay where they are, and
+/// answer no question.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Deliveries(
+    /// Keys of deliveries are as [`DeliveryKey`] prints them, so that one lookup is enough.
+    IndexMap<String, String>,
+);
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "only a new claim gives leave to deliver"]
+pub enum Claim {
+    /// Nobody had handled the delivery. It is the caller's now.
+    New,
+    /// It is handled already, or somebody is about to.
+    Already {
+        /// The delivery id that claimed it.
+        by: String,
+    },
+}
+
+/// How many deliveries are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    All,
+    /// The newest of each repository; 0 means all.
+    Newest(u32),
+}
+
+impl Keep {
+    /// The largest number per repository.
+    fn limit(self) -> usize {
+        match self {
+            Keep::All | Keep::Newest(0) => usize::MAX,
+            Keep::Newest(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl Default for Keep {
+    /// The newest 1,000: months of deploys, in a file of about 100 kB.
+    fn default() -> Keep {
+        Keep::Newest(1_000)
+    }
+}
+
+/// One delivery that was handled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// What was delivered, and where.
+    pub key: DeliveryKey,
+    /// What it was handled by.
+    pub id: String,
+}
+
+impl Deliveries {
+    /// What handled the delivery, if it was handled.
+    #[must_use]
+    pub fn find(&self, key: &DeliveryKey) -> Option<&str> {
+        self.0.get(&key.to_string()).map(String::as_str)
+    }
+
+    /// Checks and records in one step.
+    pub fn claim(&mut self, key: &DeliveryKey, id: &DeliveryId) -> Claim {
+        match self.find(key) {
+            Some(by) => Claim::Already { by: by.to_owned() },
+            None => {
+                self.0.insert(key.to_string(), id.to_string());
+                Claim::New
+            }
+        }
+    }
+
+    /// Records that `id` handled the delivery, whatever was there before. It becomes the
+    /// newest.
+    pub fn record(&mut self, key: &DeliveryKey, id: &DeliveryId) {
+        let key = key.to_string();
+        self.0.shift_remove(&key);
+        self.0.insert(key, id.to_string());
+    }
+
+    /// Removes the claim of `id` on the delivery: it provably was not handled. Returns
+    /// whether there was that claim; a claim of anybody else stays.
+    pub fn give_back(&mut self, key: &DeliveryKey, id: &DeliveryId) -> bool {
+        let is_ours = self.find(key) == Some(id.as_str());
+        if is_ours {
+            self.0.shift_remove(&key.to_string());
+        }
+        is_ours
+    }
+
+    /// The deliveries, of one repository or all of them, in order of arrival.
+    pub fn list(&self, repo: Option<&Repo>) -> impl Iterator<Item = Delivery> {
+        self.0
+            .iter()
+            .filter_map(|(key, id)| Some(Delivery { key: key.parse().ok()?, id: id.clone() }))
+            .filter(move |delivery| repo.is_none_or(|repo| delivery.key.repo() == repo))
+    }
+
+    /// Forgets the oldest deliveries of every repository that has more than `keep` allows.
+    /// Returns how many.
+    pub fn prune(&mut self, keep: Keep) -> usize {
+        let mut surplus: HashMap<Repo, usize> = HashMap::new();
+        for delivery in self.list(None) {
+            *surplus.entry(delivery.key.repo().clone()).or_default() += 1;
+        }
+        surplus.retain(|_, count| {
+            *count = count.saturating_sub(keep.limit());
+            *count > 0
+        });
+        let repos = surplus.into_iter();
+        repos.map(|(repo, count)| self.forget_oldest(&repo, count)).sum()
+    }
+
+    /// As [`prune`](Deliveries::prune), for the one repository that has just grown.
+    pub(crate) fn prune_repo(&mut self, repo: &Repo, keep: Keep) -> usize {
+        let count = self.0.keys().filter(|key| is_of(key, repo)).count();
+        self.forget_oldest(repo, count.saturating_sub(keep.limit()))
+    }
+
+    fn forget_oldest(&mut self, repo: &Repo, count: usize) -> usize {
+        let mut left = count;
+        if count > 0 {
+            self.0.retain(|key, _| {
+                let is_forgotten = left > 0 && is_of(key, repo);
+                left -= usize::from(is_forgotten);
+                !is_forgotten
+            });
+        }
+        count - left
+    }
+}
+
+/// Whether `key` is the key of a delivery to `repo`.
+fn is_of(key: &str, repo: &Repo) -> bool {
+    let subject = key.strip_prefix(repo.as_str()).and_then(|rest| rest.strip_prefix(':'));
+    subject.is_some_and(|subject| subject.parse::<Subject>().is_ok())
+}
+
+impl Schema for Deliveries {
+    /// Every key but the store's own is a delivery's.
+    const FORMAT: Option<u64> = None;
+}
+
+impl<'de> Deserialize<'de> for Deliveries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Deliveries, D::Error> {
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+struct Entries;
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = Deliveries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of delivery ids")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Deliveries, A::Error> {
+        let mut entries = IndexMap::new();
+        while let Some((key, id)) = map.next_entry::<String, String>()? {
+            entries.entry(as_printed(key)).or_insert(id);
+        }
+        Ok(Deliveries(entries))
+    }
+}
+
+/// A key as [`DeliveryKey`] prints it. The old program took commit ids as they came, and one
+/// in capitals must not make its delivery look new.
+fn as_printed(key: String) -> String {
+    let subject = key.rsplit(':').next().unwrap_or_default();
+    if !subject.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return key;
+    }
+    key.parse::<DeliveryKey>().map_or(key, |parsed| parsed.to_string())
+}

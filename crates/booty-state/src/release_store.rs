@@ -1,0 +1,124 @@
+//! The release state in its document: one update per transition.
+
+use state_store::{Change, Document, Key, Store};
+
+use crate::{DeployResult, Moment, ReleaseState, Sha, StateError};
+
+const KEY: Key = Key::fixed("release.json");
+
+/// The document `release.json`. Cheap to make; nothing is read until it is asked for.
+///
+/// Every transition of [`ReleaseState`] is one update: when it returns `Ok`, it survives a
+/// power cut, and of any number of processes every one counts.
+///
+/// # Examples
+///
+/// ```
+/// use booty_state::{DeployResult, Moment, ReleaseStore, Sha};
+/// use state_store::Store;
+///
+/// # let dir = tempfile::tempdir()?;
+/// let releases = ReleaseStore::new(&Store::files(dir.path()));
+/// let sha: Sha = "9f2c1ab5d0".parse()?;
+/// let now: Moment = "2026-11-20T18:53:00Z".parse()?;
+///
+/// let state = releases.attempt_started(&sha, now)?;
+/// assert_eq!(state.unknown(), [&sha]);
+/// let state = releases.finished(&sha, DeployResult::Success, now)?;
+/// assert!(state.is_live(&sha));
+/// assert_eq!(releases.load()?, state);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReleaseStore {
+    document: Document<ReleaseState>,
+}
+
+impl ReleaseStore {
+    /// The release state in `store`.
+    #[must_use]
+    pub fn new(store: &Store) -> ReleaseStore {
+        ReleaseStore { document: store.document(KEY) }
+    }
+
+    /// Names the document for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.document.place()
+    }
+
+    /// Returns the state as one whole version, for looking. A missing document is a state in
+    /// which nothing was ever deployed.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Store`]: the document cannot be read or trusted.
+    pub fn load(&self) -> Result<ReleaseState, StateError> {
+        Ok(self.document.load()?.unwrap_or_default())
+    }
+
+    /// [`ReleaseState::attempt_started`], and the state after it.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Store`]; nothing was changed, except perhaps if the store says *unknown*.
+    pub fn attempt_started(&self, sha: &Sha, now: Moment) -> Result<ReleaseState, StateError> {
+        self.update(|state| {
+            state.attempt_started(sha, now);
+            true
+        })
+    }
+
+    /// [`ReleaseState::finished`], and the state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn finished(
+        &self,
+        sha: &Sha,
+        result: DeployResult,
+        now: Moment,
+    ) -> Result<ReleaseState, StateError> {
+        self.update(|state| {
+            state.finished(sha, result.clone(), now);
+            true
+        })
+    }
+
+    /// [`ReleaseState::health_checked`], and the state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn health_checked(&self, now: Moment) -> Result<ReleaseState, StateError> {
+        self.update(|state| {
+            state.health_checked(now);
+            true
+        })
+    }
+
+    /// [`ReleaseState::abandon`], and the state after it. Writes nothing if there was nothing
+    /// to take back.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn abandon(&self, sha: &Sha) -> Result<ReleaseState, StateError> {
+        self.update(|state| state.abandon(sha))
+    }
+
+    /// One update; `transition` says whether it changed anything.
+    fn update(
+        &self,
+        mut transition: impl FnMut(&mut ReleaseState) -> bool,
+    ) -> Result<ReleaseState, StateError> {
+        Ok(self.document.update(|state| {
+            if transition(state) {
+                Change::Write(state.clone())
+            } else {
+                Change::Keep(state.clone())
+            }
+        })?)
+    }
+}
