@@ -30,7 +30,8 @@
 //! [`ReleaseState`] and [`Deliveries`] are plain values: their methods are the transitions,
 //! time is an argument, and nothing in them touches a file. [`ReleaseStore`] and
 //! [`DeliveryCache`] run each transition as one update of a `state_store` document.
-//!
+//! [`SecurityOverrides`] is read only: another program
+//! writes it.
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
 //! and no text that a caller passes can stand for another delivery. The files are those of
@@ -46,10 +47,12 @@
 
 mod delivery;
 mod delivery_store;
+mod directory;
 mod error;
 mod id;
 mod key;
 mod moment;
+mod overrides;
 mod release;
 mod release_store;
 mod repo;
@@ -59,10 +62,12 @@ mod transition;
 
 pub use delivery::{Claim, Deliveries, Delivery, Keep};
 pub use delivery_store::DeliveryCache;
+pub use directory::{StateDirFacts, prepare, state_dir};
 pub use error::{InvalidName, StateError};
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};
 pub use moment::Moment;
+pub use overrides::{Override, SecurityOverrides};
 pub use release::{Deploy, ReleaseState};
 pub use release_store::ReleaseStore;
 pub use repo::Repo;

@@ -3,10 +3,12 @@
 
 mod damage;
 mod delivery;
+mod directory;
 mod key;
 mod moment;
 mod names;
 mod old_program;
+mod overrides;
 mod release;
 mod stores;
 

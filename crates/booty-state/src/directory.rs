@@ -1,0 +1,65 @@
+//! Where the state is.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use crate::StateError;
+
+/// What decides where the state is. The caller reads the environment; this crate does not.
+#[derive(Debug, Clone, Default)]
+pub struct StateDirFacts {
+    /// What the user said, which wins.
+    pub explicit: Option<PathBuf>,
+    /// `RELEASE_GOVERNOR_STATE_DIR`.
+    pub env_override: Option<OsString>,
+    /// `HOME`.
+    pub home: Option<OsString>,
+    /// Where a relative path starts.
+    pub working_dir: PathBuf,
+}
+
+/// Finds the state directory: what the user said, else `RELEASE_GOVERNOR_STATE_DIR`, else
+/// `.booty/state` in `HOME`, else in the working directory.
+///
+/// What is empty counts as unset; a relative path is taken from the working directory.
+/// Nothing is looked up or created: see [`prepare`].
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+/// use booty_state::{StateDirFacts, state_dir};
+///
+/// let facts = StateDirFacts {
+///     env_override: Some("".into()),
+///     home: Some("/home/ana".into()),
+///     working_dir: "/srv".into(),
+///     ..StateDirFacts::default()
+/// };
+/// assert_eq!(state_dir(facts), Path::new("/home/ana/.booty/state"));
+/// ```
+#[must_use]
+pub fn state_dir(facts: StateDirFacts) -> PathBuf {
+    let StateDirFacts { explicit, env_override, home, working_dir } = facts;
+    let named = [explicit, env_override.map(PathBuf::from)];
+    let below_home = home.filter(|home| !home.is_empty()).map(|home| below(Path::new(&home)));
+    let mut candidates = named.into_iter().chain([below_home]).flatten();
+    let found = candidates.find(|path| !path.as_os_str().is_empty());
+    found.map_or_else(|| below(&working_dir), |path| working_dir.join(path))
+}
+
+fn below(dir: &Path) -> PathBuf {
+    dir.join(".booty").join("state")
+}
+
+/// Creates the state directory if it is missing, private to its user (0700), so that it
+/// survives a power cut. One that is there is left as it is.
+///
+/// # Errors
+///
+/// [`StateError::Store`]: it could not be created.
+pub fn prepare(dir: &Path) -> Result<(), StateError> {
+    Ok(state_store::create_private_dir(dir)?)
+}
