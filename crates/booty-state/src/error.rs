@@ -11,6 +11,43 @@ pub enum StateError {
     /// The store could not do it. Its variants say in which state the files are.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The audit log is not what this system wrote. Nothing was changed; a person finds out
+    /// what happened to it.
+    #[error("line {line} of `{place}` is not what was written")]
+    ChainBroken {
+        /// The log.
+        place: String,
+        /// The first line that does not fit, counted from 1.
+        line: u64,
+        /// What does not fit.
+        source: ChainBreak,
+    },
+}
+
+/// What is wrong with a line of the audit log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainBreak {
+    /// It is not an entry.
+    #[error("it is not an entry: {0}")]
+    Unreadable(serde_json::Error),
+    /// It is not UTF-8.
+    #[error("it is not UTF-8")]
+    NotText,
+    /// It is not what was written, to the letter.
+    #[error("it was changed since it was written")]
+    Changed,
+    /// A line before it was removed or added, or it stood elsewhere.
+    #[error("it has number {found}, and number {expected} belongs here")]
+    Number {
+        /// The number in the line.
+        found: u64,
+        /// The number of a line that stands here.
+        expected: u64,
+    },
+    /// The line before it is another than the one it was written after.
+    #[error("it was not written after the line that is before it now")]
+    Chain,
 }
 
 /// Why a text from outside is not what it should be. Nothing was read or changed.

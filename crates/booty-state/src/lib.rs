@@ -1,10 +1,10 @@
 //! The release state and the delivery cache of a release governor.
 //!
 //! What is live, what was tried and how it went is in one document, which commits were
-//! delivered in another. Every change is one update: when it returns `Ok`
-//! it survives a power cut, and of any number of processes every one counts. Of those that
-//! claim one delivery at once exactly one is told that it is new, and a document that cannot
-//! be trusted is an error, never "not handled".
+//! delivered in another, and who changed what in a log. Every change is one update: when it
+//! returns `Ok` it survives a power cut, and of any number of processes every one counts. Of
+//! those that claim one delivery at once exactly one is told that it is new, and a document
+//! that cannot be trusted is an error, never "not handled".
 //!
 //! ```
 //! use booty_state::{Claim, DeliveryCache, DeliveryKey, DeployResult, Keep, Moment, ReleaseStore};
@@ -30,7 +30,7 @@
 //! [`ReleaseState`] and [`Deliveries`] are plain values: their methods are the transitions,
 //! time is an argument, and nothing in them touches a file. [`ReleaseStore`] and
 //! [`DeliveryCache`] run each transition as one update of a `state_store` document.
-//! [`SecurityOverrides`] is read only: another program
+//! [`AuditLog`] chains its lines by hash. [`SecurityOverrides`] is read only: another program
 //! writes it.
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
@@ -45,6 +45,8 @@
 //!   always could.
 //! - It knows nothing of GitHub, of decisions and their reasons, or of the clock.
 
+mod audit;
+mod audit_store;
 mod delivery;
 mod delivery_store;
 mod directory;
@@ -60,10 +62,12 @@ mod result;
 mod sha;
 mod transition;
 
+pub use audit::{Entry, NewEntry};
+pub use audit_store::{AuditLog, Entries, Verified};
 pub use delivery::{Claim, Deliveries, Delivery, Keep};
 pub use delivery_store::DeliveryCache;
 pub use directory::{StateDirFacts, prepare, state_dir};
-pub use error::{InvalidName, StateError};
+pub use error::{ChainBreak, InvalidName, StateError};
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};
 pub use moment::Moment;

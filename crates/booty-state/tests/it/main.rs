@@ -1,6 +1,7 @@
 //! The public promise of `booty-state`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod damage;
 mod delivery;
 mod directory;
