@@ -67,15 +67,22 @@ impl AuditLog {
         self.log.path().display().to_string()
     }
 
-    /// Writes one change down. When this returns `Ok`, it survives a power cut.
+    /// Writes one change down, and returns the number of its line, which only rises. When this
+    /// returns `Ok`, it survives a power cut.
     ///
     /// A flaw in the lines before does not keep it out: it stays where it is, to be found.
     ///
     /// # Errors
     ///
     /// [`StateError::Store`]: it is not written down, or may be missing later.
-    pub fn append(&self, new: &NewEntry) -> Result<(), StateError> {
-        Ok(self.log.append(|last| self.link_after(last).line_for(new.clone()))?)
+    pub fn append(&self, new: &NewEntry) -> Result<u64, StateError> {
+        let mut seq = 0;
+        self.log.append(|last| {
+            let link = self.link_after(last);
+            seq = link.lines + 1;
+            link.line_for(new.clone())
+        })?;
+        Ok(seq)
     }
 
     /// Reads the entries, oldest first, and leaves out what is none.

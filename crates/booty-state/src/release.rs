@@ -72,21 +72,27 @@ impl ReleaseState {
         open
     }
 
-    /// How many deploys there were at `time` or later, by the history.
+    /// When each deploy was started, or became known, newest first.
     #[must_use]
-    pub fn deploys_since(&self, time: Moment) -> usize {
+    pub fn deploy_times(&self) -> Vec<Moment> {
         let mut settled_by = HashMap::new();
-        let mut count = 0;
+        let mut times = Vec::new();
         for deploy in self.deploy_history.iter().rev() {
             let settled = deploy.result.is_settled();
             let next_settled = settled_by.insert(&deploy.sha, settled).unwrap_or(false);
             // The old program writes one deploy as two entries, `pending` and its outcome.
             let is_counted = !settled && next_settled;
-            if deploy.time_iso8601 >= time && !is_counted {
-                count += 1;
+            if !is_counted {
+                times.push(deploy.time_iso8601);
             }
         }
-        count
+        times
+    }
+
+    /// How many deploys there were at `time` or later, by the history.
+    #[must_use]
+    pub fn deploys_since(&self, time: Moment) -> usize {
+        self.deploy_times().into_iter().filter(|at| *at >= time).count()
     }
 
     /// How the last deploy of `sha` ended of which that is known, by the history.

@@ -23,7 +23,7 @@ fn log_of(entries: u64) -> (tempfile::TempDir, AuditLog) {
     let dir = tempfile::tempdir().unwrap();
     let log = AuditLog::at(dir.path().join("audit.jsonl"));
     for number in 1..=entries {
-        log.append(&entry(number)).unwrap();
+        assert_eq!(log.append(&entry(number)).unwrap(), number);
     }
     (dir, log)
 }
@@ -183,7 +183,11 @@ fn entries_of_many_threads_make_one_chain() {
     let (_dir, log) = log_of(0);
     thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..20).for_each(|number| log.append(&entry(number)).unwrap()));
+            scope.spawn(|| {
+                for number in 0..20 {
+                    log.append(&entry(number)).unwrap();
+                }
+            });
         }
     });
     assert_eq!(log.verify().unwrap().entries, 160);
