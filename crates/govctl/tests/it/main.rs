@@ -1,1 +1,97 @@
-//! The public promise of `govctl`.
+//! What the command line promises by itself: words, exit codes, one JSON value on stdout.
+//!
+//! Whole stories with real repositories are in the package `system-tests`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod config;
+mod delivery;
+mod misuse;
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory for a workspace without git and for the state, and the program to run there.
+struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        Bench { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Runs `govctl` with nothing of the environment of this test.
+    #[must_use = "say how it must end"]
+    fn run(&self, args: &[&str]) -> Ran {
+        self.run_with(&[], args)
+    }
+
+    #[must_use = "say how it must end"]
+    fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
+        let output = Command::new(env!("CARGO_BIN_EXE_govctl"))
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        Ran { args: args.iter().map(ToString::to_string).collect(), output }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a plain file for a test to find")]
+    fn given(&self, name: &str, contents: &str) {
+        std::fs::write(self.path().join(name), contents).unwrap();
+    }
+}
+
+/// What a run has printed, and how it ended.
+struct Ran {
+    args: Vec<String>,
+    output: Output,
+}
+
+impl Ran {
+    fn exits(self, code: i32) -> Ran {
+        assert_eq!(
+            self.output.status.code(),
+            Some(code),
+            "{:?}: {}{}",
+            self.args,
+            self.stdout(),
+            self.stderr()
+        );
+        self
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8(self.output.stdout.clone()).unwrap()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8(self.output.stderr.clone()).unwrap()
+    }
+
+    /// The one JSON value on stdout, whose first key is its schema.
+    fn json(&self) -> Value {
+        let text = self.stdout();
+        let value: Value = serde_json::from_str(&text).expect(&text);
+        if let Value::Object(map) = &value {
+            assert_eq!(map.keys().next().map(String::as_str), Some("schema"), "{text}");
+        }
+        value
+    }
+}
+
+const SHA: &str = "9f2c1ab3d2c7e5a1b0f9483726150a9b8c7d6e5f";

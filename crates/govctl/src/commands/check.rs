@@ -1,0 +1,91 @@
+//! `govctl check`, also `govctl simulate`
+
+use std::{
+    fs,
+    io::{self, Read},
+    time::SystemTime,
+};
+
+use clap::Args;
+use release_policy::decide;
+
+use crate::{
+    context::{Context, parse_time},
+    exit::{CliError, Exit},
+    facts::{Question, gather},
+    output::Output,
+    project::Project,
+    view::{DecisionView, Detail},
+};
+
+/// Say whether a commit may go out, and why; change nothing
+///
+/// Exits 0 for ALLOW and 1 for HOLD. The same configuration, state, changes and time give the
+/// same answer for ever: see --at, --now and --state-dir.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The commit, in any form that git understands
+    sha: String,
+    /// Show the paths that drove the risk
+    #[arg(long)]
+    show_paths: bool,
+    /// Compare with this commit instead of the one that is live
+    #[arg(long, value_name = "SHA")]
+    base: Option<String>,
+    /// Take the changed paths from a file (- for standard input), one a line or divided by NUL
+    #[arg(long, value_name = "FILE")]
+    paths_from: Option<String>,
+    /// Decide as of this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Decide as if production were degraded
+    #[arg(long)]
+    degraded: bool,
+}
+
+pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    let question = Question {
+        base: args.base.as_deref().map(|base| project.commit(base)).transpose()?,
+        paths: args.paths_from.as_deref().map(changed_paths).transpose()?,
+        degraded: args.degraded,
+        ..Question::default()
+    };
+    let now = args.at.as_deref().map(parse_time).transpose()?.unwrap_or_else(|| context.now());
+    let detail = if args.show_paths { Detail::Paths } else { Detail::Brief };
+    let view = decision(&args.sha, context, &project, &question, now, detail)?;
+    out.report(&view)?;
+    Ok(if view.allows() { Exit::Yes } else { Exit::Hold })
+}
+
+/// Decides about the commit that a person named. Also what `explain` shows.
+pub(super) fn decision(
+    revision: &str,
+    context: &Context,
+    project: &Project,
+    question: &Question,
+    now: SystemTime,
+    detail: Detail,
+) -> Result<DecisionView, CliError> {
+    let sha = project.commit(revision)?;
+    let facts = gather(context, project, &sha, question, now)?;
+    let changed = facts.changes.list.len();
+    let decision = decide(&facts, project.governor.policy());
+    Ok(DecisionView::new("govctl.decision/1", decision, changed, detail))
+}
+
+fn changed_paths(file: &str) -> Result<Vec<String>, CliError> {
+    let read = if file == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(file)
+    };
+    let bytes = read.map_err(|error| {
+        CliError::usage(format!("cannot read the changed paths from `{file}`")).because(&error)
+    })?;
+    // `git diff -z --name-only` divides by NUL, because a path may contain a newline.
+    let divider = if bytes.contains(&0) { 0 } else { b'\n' };
+    let paths = bytes.split(|byte| *byte == divider).filter(|path| !path.is_empty());
+    Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+}

@@ -1,0 +1,239 @@
+//! `govctl delivery`
+
+use std::fmt;
+
+use booty_state::{Claim, Delivery, DeliveryId, DeliveryKey, Keep, NewEntry, Repo, Subject};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    exit::{CliError, Exit},
+    output::{Output, clean},
+    project::full_id,
+};
+
+/// Ask and tell which commits were handled
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveryCommand {
+    /// Say whether a commit was handled: exit 0 if it was, 1 if not
+    Has(Commit),
+    /// Check and record in one step: exit 0 if it is new, 1 if it was handled
+    ///
+    /// Of any number of claims of one commit at once, exactly one is told that it is new, and
+    /// that survives a power cut before it is told.
+    Claim(Handled),
+    /// Record who handled a commit, whatever was recorded before
+    Record(Handled),
+    /// List what was handled, in order of arrival
+    List {
+        /// Only of this repository
+        #[arg(id = "delivery_repo", value_name = "OWNER/NAME")]
+        repo: Option<Repo>,
+    },
+    /// Forget the oldest of each repository
+    Prune {
+        /// How many of each repository stay; 0 keeps all
+        #[arg(long, value_name = "N")]
+        keep: u32,
+    },
+}
+
+/// A commit of a repository.
+#[derive(Args, Debug)]
+pub(crate) struct Commit {
+    // Its own id: `repo` is the global option.
+    /// The repository
+    #[arg(id = "delivery_repo", value_name = "OWNER/NAME")]
+    repo: Repo,
+    /// The commit, or another key such as deploy_run_123
+    sha: String,
+}
+
+/// A commit of a repository and who handled it.
+#[derive(Args, Debug)]
+pub(crate) struct Handled {
+    #[command(flatten)]
+    subject: Commit,
+    /// The delivery: the id of the event that it is handled for
+    #[arg(value_name = "ID")]
+    id: DeliveryId,
+}
+
+pub(crate) fn run(
+    command: &DeliveryCommand,
+    context: &Context,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let deliveries = context.deliveries();
+    match command {
+        DeliveryCommand::Has(subject) => {
+            let delivery_id = deliveries.find(&subject.key(context)?)?;
+            let handled = delivery_id.is_some();
+            let schema = "govctl.delivery-has/1";
+            out.report(&Has { schema, handled, delivery_id })?;
+            Ok(if handled { Exit::Yes } else { Exit::No })
+        }
+        DeliveryCommand::Claim(Handled { subject, id }) => {
+            let key = subject.key(context)?;
+            let (new, delivery_id) = match deliveries.claim(&key, id)? {
+                Claim::New => (true, id.to_string()),
+                Claim::Already { by } => (false, by),
+            };
+            if new {
+                note(context, "delivery_claimed", &key, id)?;
+            }
+            out.report(&Claimed { schema: "govctl.delivery-claim/1", new, delivery_id })?;
+            Ok(if new { Exit::Yes } else { Exit::No })
+        }
+        DeliveryCommand::Record(Handled { subject, id }) => {
+            let key = subject.key(context)?;
+            deliveries.record(&key, id)?;
+            note(context, "delivery_recorded", &key, id)?;
+            let schema = "govctl.delivery-record/1";
+            out.report(&Recorded { schema, key: key.to_string(), delivery_id: id.to_string() })?;
+            Ok(Exit::Yes)
+        }
+        DeliveryCommand::List { repo } => {
+            let list = deliveries.list(repo.as_ref())?;
+            let entry = |found: Delivery| Entry {
+                schema: "govctl.delivery/1",
+                repo: found.key.repo().to_string(),
+                sha: found.key.subject().to_string(),
+                delivery_id: found.id,
+            };
+            let entries = list.into_iter().map(entry);
+            out.report(&List(entries.collect()))?;
+            Ok(Exit::Yes)
+        }
+        DeliveryCommand::Prune { keep } => {
+            let newest = if *keep == 0 { Keep::All } else { Keep::Newest(*keep) };
+            let removed = deliveries.prune(newest)?;
+            if removed > 0 {
+                let now = context.now().into();
+                let entry = NewEntry::new(now, context.who(), "delivery_pruned")
+                    .because(format!("{removed} forgotten, {keep} of each repository kept"));
+                context.audit().append(&entry)?;
+            }
+            out.report(&Pruned { schema: "govctl.delivery-prune/1", removed })?;
+            Ok(Exit::Yes)
+        }
+    }
+}
+
+impl Commit {
+    /// A full id is taken as it is, so that a webhook needs no work tree; anything shorter is
+    /// what git says it is there, or else another key of the old program.
+    fn key(&self, context: &Context) -> Result<DeliveryKey, CliError> {
+        if let Some(sha) = full_id(&self.sha) {
+            return Ok(DeliveryKey::of(&self.repo, &sha));
+        }
+        let git = context.git();
+        if git.top_level()?.is_some()
+            && let Ok(sha) = git.commit(&self.sha)
+        {
+            return Ok(DeliveryKey::of(&self.repo, &sha));
+        }
+        // A word without an underscore is far more likely a revision that is not there.
+        if self.sha.contains('_')
+            && let Ok(word) = self.sha.parse::<Subject>()
+        {
+            return Ok(DeliveryKey::new(self.repo.clone(), word));
+        }
+        let message =
+            format!("`{}` is neither a commit nor a key such as deploy_run_123", self.sha);
+        Err(CliError::usage(message).hint("give all 40 or 64 hex digits of the commit"))
+    }
+}
+
+fn note(
+    context: &Context,
+    what: &'static str,
+    key: &DeliveryKey,
+    id: &DeliveryId,
+) -> Result<(), CliError> {
+    let entry = NewEntry::new(context.now().into(), context.who(), what).changing(
+        Value::Null,
+        serde_json::json!({ "key": key.to_string(), "delivery_id": id.as_str() }),
+    );
+    context.audit().append(&entry)?;
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+struct Has {
+    schema: &'static str,
+    handled: bool,
+    delivery_id: Option<String>,
+}
+
+impl fmt::Display for Has {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.delivery_id {
+            Some(id) => write!(f, "handled by {}", clean(id)),
+            None => f.write_str("not handled"),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Claimed {
+    schema: &'static str,
+    new: bool,
+    delivery_id: String,
+}
+
+impl fmt::Display for Claimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.new { "new, claimed by" } else { "already handled by" };
+        write!(f, "{word} {}", clean(&self.delivery_id))
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Recorded {
+    schema: &'static str,
+    key: String,
+    delivery_id: String,
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is handled by {}", clean(&self.key), clean(&self.delivery_id))
+    }
+}
+
+/// One array in JSON, one line each for people.
+#[derive(Debug, Serialize)]
+struct List(Vec<Entry>);
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    schema: &'static str,
+    repo: String,
+    /// Or another key of the old program.
+    sha: String,
+    delivery_id: String,
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|entry| {
+            let Entry { repo, sha, delivery_id, .. } = entry;
+            writeln!(f, "{}:{}  {}", clean(repo), clean(sha), clean(delivery_id))
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Pruned {
+    schema: &'static str,
+    removed: usize,
+}
+
+impl fmt::Display for Pruned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} forgotten", self.removed)
+    }
+}

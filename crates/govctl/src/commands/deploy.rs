@@ -1,0 +1,225 @@
+//! `govctl deploy`, also `govctl trigger`
+
+use std::{fmt, time::Duration};
+
+use booty_state::{DeliveryId, Sha};
+use clap::Args;
+use flock_guard::LockGuard;
+use release_policy::{Reason, decide};
+use serde::Serialize;
+
+use crate::{
+    attempt::{self, Attempt, Outcome},
+    context::Context,
+    duration,
+    exit::{CliError, Exit},
+    facts::{Question, gather},
+    output::{BAD, GOOD, Output, clean},
+    process::Ended,
+    project::Project,
+    view::{DecisionView, Detail, short},
+};
+
+/// Deploy a commit at most once: decide, claim it, run the command, record how it ended
+///
+/// The command runs with DEPLOY_SHA, DEPLOY_REPO, DEPLOY_ENVIRONMENT, DEPLOY_PREVIOUS_SHA and
+/// GOVCTL_FENCE in its environment, in the workspace, as a process group of its own.
+///
+/// Exits 0 when it was deployed or is live already, 1 for HOLD, 4 when the command failed, 5
+/// when another deploy holds the lock, 6 when nobody knows how an earlier attempt ended: then
+/// look at production and say so with `govctl resolve`.
+#[derive(Args, Debug)]
+pub(crate) struct DeployArgs {
+    /// The commit, in any form that git understands
+    sha: String,
+    /// Only decide: claim nothing, run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop the command after this long: TERM to its group, after 10 s KILL
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+    /// Start the command once more for a commit that was handled before
+    #[arg(long, requires = "reason")]
+    redeploy: bool,
+    /// Why; goes into the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Decide as if production were degraded
+    #[arg(long)]
+    degraded: bool,
+    /// The command that deploys, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    let sha = project.commit(&args.sha)?;
+    if args.command.is_empty() && !args.dry_run {
+        let message = format!("no command to deploy {} with", sha.short());
+        return Err(
+            CliError::usage(message).hint(format!("govctl deploy {} -- ./deploy.sh", sha.short()))
+        );
+    }
+    // Held until the result is recorded. A dry run changes nothing and so needs no lock.
+    let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
+    let view = decision(args, context, &project, &sha, lock.is_some())?;
+    let mut report = Report::of(view);
+
+    let reason = report.view.decision.reason;
+    if args.dry_run || !report.view.allows() || reason == Reason::AlreadyDeployed {
+        let exit = report.not_attempted(&sha, args.dry_run);
+        out.report(&report)?;
+        return Ok(exit);
+    }
+    out.say(&report.view)?;
+    let exit = attempt(args, context, &project, &sha, lock.as_ref(), &mut report, out)?;
+    out.report(&report)?;
+    Ok(exit)
+}
+
+fn decision(
+    args: &DeployArgs,
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    lock_is_ours: bool,
+) -> Result<DecisionView, CliError> {
+    let question = Question {
+        has_command: !args.command.is_empty(),
+        redeploy: args.reason.clone().filter(|_| args.redeploy),
+        degraded: args.degraded,
+        lock_is_ours,
+        wait_for_override: !args.dry_run,
+        ..Question::default()
+    };
+    let facts = gather(context, project, sha, &question, context.now())?;
+    let changed = facts.changes.list.len();
+    let decision = decide(&facts, project.governor.policy());
+    Ok(DecisionView::new("govctl.deploy/1", decision, changed, Detail::Brief))
+}
+
+fn attempt(
+    args: &DeployArgs,
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    lock: Option<&LockGuard>,
+    report: &mut Report,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    let token = lock.map(|lock| lock.token().to_string()).unwrap_or_default();
+    let delivery_id: DeliveryId = format!("govctl-{token}")
+        .parse()
+        .map_err(|error| CliError::broken("cannot make a delivery id").because(&error))?;
+    let attempt = Attempt {
+        context,
+        project,
+        sha,
+        redeploy: args.reason.as_deref().filter(|_| args.redeploy),
+        delivery_id,
+    };
+    report.delivery_id = Some(attempt.delivery_id.to_string());
+    match attempt.run(&args.command, args.timeout, out)? {
+        Outcome::LostTo(by) => {
+            report.delivery_id = Some(by);
+            Ok(Exit::No)
+        }
+        Outcome::NotStarted { signal } => Ok(Exit::Signal(signal)),
+        Outcome::Ran { ended, took } => {
+            report.outcome = if ended.is_success() { "success" } else { "failure" };
+            report.exit_code = ended.code();
+            report.duration_ms = Some(took.as_millis());
+            report.ended = Some(ended);
+            Ok(match ended {
+                Ended::Interrupted(signal) => Exit::Signal(signal),
+                ended if ended.is_success() => Exit::Yes,
+                _ => Exit::Failed,
+            })
+        }
+    }
+}
+
+/// The decision, and what came of it.
+#[derive(Debug, Serialize)]
+struct Report {
+    #[serde(flatten)]
+    view: DecisionView,
+    outcome: &'static str,
+    delivery_id: Option<String>,
+    exit_code: Option<i32>,
+    duration_ms: Option<u128>,
+    /// Nothing checks it yet.
+    health: Option<bool>,
+    run_id: Option<u64>,
+    run_url: Option<String>,
+    #[serde(skip)]
+    ended: Option<Ended>,
+}
+
+impl Report {
+    fn of(view: DecisionView) -> Report {
+        Report {
+            view,
+            outcome: "not_attempted",
+            delivery_id: None,
+            exit_code: None,
+            duration_ms: None,
+            health: None,
+            run_id: None,
+            run_url: None,
+            ended: None,
+        }
+    }
+
+    /// The answer where nothing is run.
+    fn not_attempted(&mut self, sha: &Sha, dry_run: bool) -> Exit {
+        let decision = &self.view.decision;
+        match decision.reason {
+            Reason::AlreadyDeployed => {
+                self.outcome = "already_deployed";
+                Exit::Yes
+            }
+            // Whether this very commit went out is the question: that is not a plain no.
+            Reason::OutcomeUnknown if !dry_run && self.view.is_unknown(&sha.to_string()) => {
+                self.outcome = "unknown";
+                Exit::Unknown
+            }
+            _ if self.view.allows() => Exit::Yes,
+            _ => Exit::Hold,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = &self.view.decision;
+        let (sha, environment) = (short(&decision.sha), clean(&decision.environment));
+        let delivery = clean(self.delivery_id.as_deref().unwrap_or_default());
+        match (self.outcome, &self.ended) {
+            ("already_deployed", _) => {
+                write!(
+                    f,
+                    "{GOOD}ALREADY DEPLOYED{GOOD:#}  {sha} is live in {environment}; nothing was run"
+                )
+            }
+            ("success", Some(_)) => {
+                let seconds = self.duration_ms.unwrap_or(0) as f64 / 1000.0;
+                write!(
+                    f,
+                    "{GOOD}DEPLOYED{GOOD:#}  {sha} to {environment} in {seconds:.1} s  ({delivery})"
+                )
+            }
+            (_, Some(ended)) => {
+                write!(
+                    f,
+                    "{BAD}FAILED{BAD:#}  {sha} to {environment}: the command {ended}  ({delivery})"
+                )
+            }
+            (_, None) if self.delivery_id.is_some() => {
+                write!(f, "{BAD}NOT RUN{BAD:#}  {sha} is handled by delivery {delivery}")
+            }
+            _ => self.view.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `govctl history`
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use booty_state::Entry;
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    context::{Context, rfc3339},
+    duration,
+    exit::{CliError, Exit},
+    output::{Output, clean},
+    project::Project,
+    view::short,
+};
+
+/// Show everything that changed the state: who, when, what, why
+///
+/// With --verify it proves that no line was changed, removed or put elsewhere: each line
+/// carries the hash of the one before. Exits 3 if the proof fails.
+#[derive(Args, Debug)]
+pub(crate) struct HistoryArgs {
+    /// Only the newest N
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Only what is younger than this
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    since: Option<Duration>,
+    /// Only what is about this commit
+    #[arg(long, value_name = "SHA")]
+    sha: Option<String>,
+    /// Prove that the log is whole
+    #[arg(long)]
+    verify: bool,
+}
+
+pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let audit = context.audit();
+    if args.verify {
+        let verified = audit.verify()?;
+        out.note(&format!("the log is whole: {} entries", verified.entries));
+    }
+    let sha = match &args.sha {
+        Some(revision) => Some(Project::open(context, out)?.commit(revision)?),
+        None => None,
+    };
+    let since = args.since.and_then(|since| context.now().checked_sub(since));
+    let mut list = Vec::new();
+    let mut entries = audit.entries()?;
+    for entry in entries.by_ref() {
+        let entry = entry?;
+        let young = since.is_none_or(|since| SystemTime::from(entry.time) >= since);
+        if young && (sha.is_none() || entry.sha == sha) {
+            list.push(Line { schema: "govctl.history/1", entry });
+        }
+    }
+    if entries.skipped() > 0 {
+        let skipped = entries.skipped();
+        out.note(&format!("note: {skipped} lines are no entries: govctl history --verify"));
+    }
+    let first = list.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
+    out.report(&History(list.split_off(first)))?;
+    Ok(Exit::Yes)
+}
+
+/// One array in JSON, one line each for people; oldest first.
+#[derive(Debug, Serialize)]
+struct History(Vec<Line>);
+
+#[derive(Debug, Serialize)]
+struct Line {
+    schema: &'static str,
+    #[serde(flatten)]
+    entry: Entry,
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Line { entry, .. } in &self.0 {
+            let time = rfc3339(entry.time.into());
+            let sha = entry.sha.as_ref().map(ToString::to_string).unwrap_or_default();
+            write!(
+                f,
+                "{time}  {:<18} {:<7}  {}",
+                clean(&entry.what),
+                short(&sha),
+                clean(&entry.who)
+            )?;
+            if let Some(after) = &entry.after {
+                let after = after.as_str().map_or_else(|| after.to_string(), str::to_owned);
+                write!(f, "  {}", clean(&after))?;
+            }
+            if let Some(why) = &entry.why {
+                write!(f, "  ({})", clean(why))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! One file per command: its arguments, whose comments are its help, its run, its report.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod delivery;
+pub(crate) mod demo;
+pub(crate) mod deploy;
+pub(crate) mod explain;
+pub(crate) mod history;
+pub(crate) mod record;
+pub(crate) mod resolve;
+pub(crate) mod state;
+pub(crate) mod status;

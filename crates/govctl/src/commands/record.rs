@@ -1,0 +1,51 @@
+//! `govctl record`
+
+use booty_state::{DeliveryId, DeliveryKey, DeployResult, NewEntry};
+use clap::Args;
+
+use crate::{
+    commands::status,
+    context::Context,
+    exit::{CliError, Exit},
+    output::Output,
+    project::Project,
+};
+
+/// Record how a deploy ended that was observed elsewhere
+///
+/// RESULT is success, failure, pending, or the word that GitHub uses for a run's conclusion.
+/// A success makes the commit the one that is live.
+#[derive(Args, Debug)]
+pub(crate) struct RecordArgs {
+    /// The commit, in any form that git understands
+    sha: String,
+    /// How it ended
+    result: DeployResult,
+    /// The delivery that it belongs to
+    #[arg(long, value_name = "ID")]
+    delivery_id: Option<DeliveryId>,
+    /// Where it can be looked at; goes into the audit log
+    #[arg(long, value_name = "URL")]
+    run_url: Option<String>,
+}
+
+pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    let sha = project.commit(&args.sha)?;
+    let now = context.now();
+    if let Some(id) = &args.delivery_id {
+        context.deliveries().record(&DeliveryKey::of(&project.repo, &sha), id)?;
+    }
+    let before = context.releases().load()?.last_deploy_result;
+    match &args.result {
+        DeployResult::Pending => context.releases().attempt_started(&sha, now.into())?,
+        result => context.releases().finished(&sha, result.clone(), now.into())?,
+    };
+    let mut entry = NewEntry::new(now.into(), context.who(), "recorded")
+        .about(&project.repo, &sha)
+        .changing(before.as_str(), args.result.as_str());
+    entry.why.clone_from(&args.run_url);
+    context.audit().append(&entry)?;
+    out.report(&status::Report::of(context, &project)?)?;
+    Ok(Exit::Yes)
+}

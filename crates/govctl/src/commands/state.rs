@@ -1,0 +1,45 @@
+//! `govctl state`
+
+use std::fmt;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    exit::{CliError, Exit},
+    output::Output,
+};
+
+/// Look at the state directory
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Print where the state is
+    Path,
+}
+
+pub(crate) fn run(
+    command: &StateCommand,
+    context: &Context,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    match command {
+        StateCommand::Path => {
+            let path = context.state_dir.display().to_string();
+            out.report(&Report { schema: "govctl.state-path/1", path })?;
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: &'static str,
+    path: String,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}

@@ -1,0 +1,170 @@
+//! `govctl status`
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use booty_state::{DeployResult, Moment, ReleaseState, Sha};
+use clap::Args;
+use flock_guard::Holder;
+use release_policy::InProgress;
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    exit::{CliError, Exit},
+    facts::{Question, release_and_progress},
+    output::{BAD, GOOD, Output, clean},
+    project::Project,
+    view::short,
+};
+
+/// Show what is live, the last attempt, the limits, and who holds the lock
+///
+/// Exits 0 also when the governor is disabled or nothing was ever deployed.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {}
+
+pub(crate) fn run(_: &StatusArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    out.report(&Report::of(context, &project)?)?;
+    Ok(Exit::Yes)
+}
+
+/// The state of a project, as `status` and the commands that change it show it.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    schema: &'static str,
+    governor: &'static str,
+    repo: String,
+    environment: String,
+    state_dir: String,
+    production_sha_current: Option<Sha>,
+    production_sha_previous: Option<Sha>,
+    last_deploy_attempt_sha: Option<Sha>,
+    last_deploy_time: Option<Moment>,
+    last_deploy_result: DeployResult,
+    last_health_check: Option<Moment>,
+    /// There is no breaker around deploys yet.
+    breaker: Option<String>,
+    rate: Rate,
+    lock: Lock,
+    /// Freezes cannot be declared yet.
+    freeze: Option<String>,
+    unknown: Vec<Sha>,
+    #[serde(skip)]
+    in_progress: Option<InProgress>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rate {
+    used: usize,
+    limit: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Lock {
+    held: bool,
+    /// Who holds it now; who held it last is of no interest to people.
+    holder: Option<Holder>,
+}
+
+impl Report {
+    pub(super) fn of(context: &Context, project: &Project) -> Result<Report, CliError> {
+        let lock = context.deploy_lock_status(project.environment())?;
+        let (release, in_progress) = release_and_progress(context, project, &Question::default())?;
+        let unknown = if in_progress.is_some() {
+            Vec::new()
+        } else {
+            release.unknown().into_iter().cloned().collect()
+        };
+        Ok(Report {
+            schema: "govctl.status/1",
+            governor: if project.governor.is_enabled() { "enabled" } else { "disabled" },
+            repo: project.repo.to_string(),
+            environment: project.environment().to_owned(),
+            state_dir: context.state_dir.display().to_string(),
+            rate: Rate {
+                used: deploys_of_the_last_hour(&release, context.now()),
+                limit: project.governor.policy().max_deploys_per_hour.get(),
+            },
+            lock: Lock { held: lock.held, holder: lock.holder.filter(|_| lock.held) },
+            breaker: None,
+            freeze: None,
+            unknown,
+            in_progress,
+            production_sha_current: release.production_sha_current,
+            production_sha_previous: release.production_sha_previous,
+            last_deploy_attempt_sha: release.last_deploy_attempt_sha,
+            last_deploy_time: release.last_deploy_time,
+            last_deploy_result: release.last_deploy_result,
+            last_health_check: release.last_health_check,
+        })
+    }
+}
+
+fn deploys_of_the_last_hour(release: &ReleaseState, now: SystemTime) -> usize {
+    let hour_ago = now.checked_sub(Duration::from_secs(3600)).unwrap_or(SystemTime::UNIX_EPOCH);
+    release.deploys_since(hour_ago.into())
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
+            writeln!(f, "  {name:<14} {value}")
+        };
+        writeln!(
+            f,
+            "{}  {}  governor {}\n",
+            clean(&self.repo),
+            clean(&self.environment),
+            self.governor
+        )?;
+        let sha = |sha: &Option<Sha>| sha.as_ref().map_or("none", |sha| sha.short()).to_owned();
+        row(f, "live", &format_args!("{GOOD}{}{GOOD:#}", sha(&self.production_sha_current)))?;
+        row(f, "before that", &sha(&self.production_sha_previous))?;
+        match (&self.last_deploy_attempt_sha, &self.last_deploy_time) {
+            (Some(last), Some(time)) => {
+                let result = &self.last_deploy_result;
+                row(f, "last attempt", &format_args!("{}  {result}  {time}", last.short()))?;
+            }
+            _ => row(f, "last attempt", &"none")?,
+        }
+        if let Some(time) = &self.last_health_check {
+            row(f, "health check", time)?;
+        }
+        row(
+            f,
+            "rate",
+            &format_args!("{} of {} in the last hour", self.rate.used, self.rate.limit),
+        )?;
+        match (&self.lock.holder, self.lock.held) {
+            (Some(holder), _) => {
+                row(f, "lock", &format_args!("held by {}", clean(&holder.to_string())))?
+            }
+            (None, true) => row(f, "lock", &"held by somebody who left no name")?,
+            (None, false) => row(f, "lock", &"free")?,
+        }
+        if let Some(running) = &self.in_progress {
+            row(
+                f,
+                "running",
+                &format_args!("{}  by {}", short(&running.sha), clean(&running.holder)),
+            )?;
+        }
+        row(f, "state", &clean(&self.state_dir))?;
+        for sha in &self.unknown {
+            let sha = sha.short();
+            writeln!(
+                f,
+                "\n{BAD}UNKNOWN{BAD:#}  the deploy of {sha} was cut off and nobody has said how it ended"
+            )?;
+            writeln!(
+                f,
+                "  look at production, then: govctl resolve {sha} --as success|failure --reason \"...\""
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Everything a command needs from outside: read once, here, and nowhere else.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    io::{IsTerminal, stdin},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use booty_state::{AuditLog, DeliveryCache, Keep, ReleaseStore, SecurityOverrides, StateDirFacts};
+use flock_guard::{LockFile, LockStatus, Wait};
+use jiff::Timestamp;
+use state_store::Store;
+
+use crate::{cli::Global, exit::CliError, git::Git};
+
+/// Environment, clock, workspace and state directory of one run.
+#[derive(Debug)]
+pub(crate) struct Context {
+    variables: BTreeMap<String, OsString>,
+    fixed_now: Option<SystemTime>,
+    pub(crate) workspace: PathBuf,
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) repo: Option<String>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) lock_wait: Wait,
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Result<Context, CliError> {
+        let variables = variables();
+        let working_dir = env::current_dir().map_err(|error| {
+            CliError::broken("cannot find the working directory").because(&error)
+        })?;
+        // Without the `.` of the default, which would end up in every message.
+        let workspace: PathBuf = working_dir.join(&global.workspace).components().collect();
+        if !workspace.is_dir() {
+            let message = format!("the workspace `{}` is not a directory", workspace.display());
+            return Err(CliError::usage(message));
+        }
+        let fixed_now = global.now.as_deref().map(parse_time).transpose()?;
+        let state_dir = booty_state::state_dir(StateDirFacts {
+            explicit: global.state_dir.clone(),
+            env_override: variables.get("RELEASE_GOVERNOR_STATE_DIR").cloned(),
+            home: variables.get("HOME").cloned(),
+            working_dir,
+        });
+        Ok(Context {
+            variables,
+            fixed_now,
+            workspace,
+            config: global.config.clone(),
+            repo: global.repo.clone(),
+            state_dir,
+            lock_wait: global.lock_wait.0,
+        })
+    }
+
+    /// The time: of the clock, or of `--now`.
+    #[expect(clippy::disallowed_methods, reason = "the clock's only reader")]
+    pub(crate) fn now(&self) -> SystemTime {
+        self.fixed_now.unwrap_or_else(SystemTime::now)
+    }
+
+    /// An environment variable; an empty one counts as unset.
+    pub(crate) fn variable(&self, name: &str) -> Result<Option<&str>, CliError> {
+        let Some(value) = self.variables.get(name).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        let text = value.to_str();
+        text.map(Some).ok_or_else(|| CliError::usage(format!("the variable `{name}` is not UTF-8")))
+    }
+
+    /// The variables of the governor, for the policy.
+    pub(crate) fn governor_variables(&self) -> Result<Vec<(&str, &str)>, CliError> {
+        let names = self.variables.keys().filter(|name| name.starts_with("RELEASE_GOVERNOR_"));
+        let mut found = Vec::new();
+        for name in names {
+            if let Some(value) = self.variable(name)? {
+                found.push((name.as_str(), value));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn git(&self) -> Git {
+        Git::new(&self.workspace)
+    }
+
+    pub(crate) fn releases(&self) -> ReleaseStore {
+        ReleaseStore::new(&self.store())
+    }
+
+    pub(crate) fn deliveries(&self) -> DeliveryCache {
+        DeliveryCache::new(&self.store(), Keep::default())
+    }
+
+    pub(crate) fn overrides(&self) -> SecurityOverrides {
+        SecurityOverrides::new(&self.store())
+    }
+
+    pub(crate) fn audit(&self) -> AuditLog {
+        AuditLog::at(self.state_dir.join("audit.jsonl")).waiting(self.lock_wait)
+    }
+
+    /// The lock that a deploy holds from its decision to its recorded result.
+    pub(crate) fn deploy_lock(&self, environment: &str) -> LockFile {
+        let named = |char: char| if char.is_ascii_alphanumeric() { char } else { '-' };
+        let environment: String = environment.chars().map(named).take(48).collect();
+        LockFile::new(self.locks_dir().join(format!("deploy-{environment}.lock")))
+    }
+
+    pub(crate) fn locks_dir(&self) -> PathBuf {
+        self.state_dir.join("locks")
+    }
+
+    /// Who deploys to `environment` now, if anybody does.
+    pub(crate) fn deploy_lock_status(&self, environment: &str) -> Result<LockStatus, CliError> {
+        self.deploy_lock(environment).status().map_err(|error| {
+            CliError::broken("cannot see whether a deploy is running").because(&error)
+        })
+    }
+
+    /// Who acts, for the audit log: user and host, as far as the environment tells.
+    pub(crate) fn who(&self) -> String {
+        let user = ["GITHUB_ACTOR", "SUDO_USER", "USER", "LOGNAME"]
+            .into_iter()
+            .find_map(|name| self.variable(name).ok().flatten());
+        let host = rustix::system::uname();
+        let user = user
+            .map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), str::to_owned);
+        format!("{user}@{} pid {}", host.nodename().to_string_lossy(), std::process::id())
+    }
+
+    fn store(&self) -> Store {
+        Store::files(&self.state_dir).waiting(self.lock_wait)
+    }
+}
+
+/// Whether a person could answer a question on standard input.
+pub(crate) fn stdin_is_terminal() -> bool {
+    stdin().is_terminal()
+}
+
+/// The path of this program, to run it again.
+pub(crate) fn own_path() -> Result<PathBuf, CliError> {
+    env::current_exe().map_err(|error| CliError::broken("cannot find this program").because(&error))
+}
+
+/// Reads a time of the command line.
+pub(crate) fn parse_time(text: &str) -> Result<SystemTime, CliError> {
+    text.parse::<Timestamp>().map(SystemTime::from).map_err(|error| {
+        CliError::usage(format!("`{text}` is not a time"))
+            .because(&error)
+            .hint("2026-11-20T18:53:00Z")
+    })
+}
+
+/// Writes a time as people and programs read it: RFC 3339 in UTC, whole seconds.
+pub(crate) fn rfc3339(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(
+        |_| "beyond the calendar".to_owned(),
+        |time| time.round(jiff::Unit::Second).unwrap_or(time).to_string(),
+    )
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment's only reader")]
+fn variables() -> BTreeMap<String, OsString> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+}
+
+/// The file that `--config` names, or `.booty.yml` of the workspace.
+pub(crate) fn config_path(context: &Context) -> PathBuf {
+    let default = || context.workspace.join(".booty.yml");
+    context.config.as_deref().map_or_else(default, |path: &Path| path.to_owned())
+}

@@ -1,0 +1,169 @@
+//! How a run can end: exit codes, and errors that a person can act on.
+
+use std::{error::Error, fmt, process::ExitCode};
+
+use booty_state::StateError;
+use flock_guard::LockError;
+use state_store::StoreError;
+
+/// The answer of a command, as its exit code. Errors have the other ones ([`Kind`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: yes, or done.
+    Yes,
+    /// 1: the answer is no; nothing was changed.
+    No,
+    /// As 1, or what `--hold-exit-code` says instead.
+    Hold,
+    /// 4: what was run failed.
+    Failed,
+    /// 6: it is not known whether the deploy went out. Do not retry, resolve.
+    Unknown,
+    /// 128 + signal: interrupted, after the command was stopped and the state written.
+    Signal(u8),
+}
+
+impl Exit {
+    pub(crate) fn code(self, hold: u8) -> ExitCode {
+        ExitCode::from(match self {
+            Exit::Yes => 0,
+            Exit::No => 1,
+            Exit::Hold => hold,
+            Exit::Failed => 4,
+            Exit::Unknown => 6,
+            Exit::Signal(signal) => 128 + signal,
+        })
+    }
+}
+
+/// Why a command could not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// 2: bad flag, bad `.booty.yml`, bad sha, bad environment value.
+    Usage,
+    /// 3: I/O error, damaged state, git failure.
+    Broken,
+    /// 5: somebody else holds the lock.
+    Busy,
+    /// 6: it is not known whether the deploy went out.
+    Unknown,
+}
+
+impl Kind {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Kind::Usage => 2,
+            Kind::Broken => 3,
+            Kind::Busy => 5,
+            Kind::Unknown => 6,
+        }
+    }
+
+    /// The word in `error.kind` of the JSON form.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Kind::Usage => "usage",
+            Kind::Broken => "broken",
+            Kind::Busy => "busy",
+            Kind::Unknown => "unknown",
+        }
+    }
+}
+
+/// What could not be done and to what, why, and what the person can do next.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    /// Why, nearest cause first.
+    pub(crate) causes: Vec<String>,
+    /// Commands that can be pasted, or a sentence where there is none.
+    pub(crate) hints: Vec<String>,
+}
+
+impl CliError {
+    pub(crate) fn usage(message: impl Into<String>) -> CliError {
+        CliError::new(Kind::Usage, message)
+    }
+
+    pub(crate) fn broken(message: impl Into<String>) -> CliError {
+        CliError::new(Kind::Broken, message)
+    }
+
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> CliError {
+        CliError { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    pub(crate) fn because(self, source: &dyn Error) -> CliError {
+        CliError { causes: chain(Some(source)), ..self }
+    }
+
+    fn with_causes(self, causes: Vec<String>) -> CliError {
+        CliError { causes, ..self }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CliError {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> CliError {
+        match error {
+            StateError::Store(error) => error.into(),
+            other => CliError::broken(other.to_string()).with_causes(chain(other.source())),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> CliError {
+        let kind = match &error {
+            StoreError::Locked { source: LockError::Busy { .. }, .. } => Kind::Busy,
+            StoreError::Unknown { .. } => Kind::Unknown,
+            _ => Kind::Broken,
+        };
+        CliError {
+            kind,
+            message: error.to_string(),
+            causes: chain(error.source()),
+            hints: hints(&error),
+        }
+    }
+}
+
+/// An error and its causes, as texts.
+fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
+    let mut causes = Vec::new();
+    while let Some(cause) = error {
+        causes.push(cause.to_string());
+        error = cause.source();
+    }
+    causes
+}
+
+fn hints(error: &StoreError) -> Vec<String> {
+    let hints: &[&str] = match error {
+        StoreError::Locked { .. } => {
+            &["wait longer with --lock-wait 15m, or see who holds it: govctl status"]
+        }
+        StoreError::Damaged { .. } => &[
+            "nothing was changed; compare the file with its .bak (the version before), and put a whole one in its place",
+        ],
+        StoreError::ChangedOutside { .. } => &[
+            "to accept the edit, delete the line with \"checksum\" (and the comma before it); to undo it, copy the .bak over the file",
+        ],
+        StoreError::NewerFormat { .. } => &["run the newer govctl that wrote it"],
+        StoreError::Unknown { .. } => &["govctl status"],
+        StoreError::Contended { .. } | StoreError::Fenced { .. } => &["run the same command again"],
+        _ => &[],
+    };
+    hints.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,221 @@
+//! Gathers what a decision needs from state, git and environment. Deciding is not done here.
+
+use std::{
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use booty_state::{DeliveryKey, DeployResult, ReleaseState, Sha};
+use release_policy::{
+    Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Facts, HandledOutcome,
+    InProgress, LastAttempt,
+};
+
+use crate::{context::Context, exit::CliError, project::Project};
+
+/// What is asked about, and what the person said about it.
+#[derive(Debug, Default)]
+pub(crate) struct Question {
+    /// Compare with this commit instead of the one that is live.
+    pub(crate) base: Option<Sha>,
+    /// Take these paths as the changes instead of asking git.
+    pub(crate) paths: Option<Vec<String>>,
+    /// A command to run was given.
+    pub(crate) has_command: bool,
+    /// A person's order to deploy the commit once more, with the reason.
+    pub(crate) redeploy: Option<String>,
+    /// A person says that production is degraded.
+    pub(crate) degraded: bool,
+    /// The deploy lock is ours, so no deploy can be running elsewhere.
+    pub(crate) lock_is_ours: bool,
+    /// Give the program that writes security overrides its time.
+    pub(crate) wait_for_override: bool,
+}
+
+/// Gathers everything that is known about deploying `sha` at `now`.
+pub(crate) fn gather(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    question: &Question,
+    now: SystemTime,
+) -> Result<Facts, CliError> {
+    let (release, in_progress) = release_and_progress(context, project, question)?;
+    let live = release.production_sha_current.clone().or(release.production_sha_previous.clone());
+    let base = question.base.clone().or(live);
+    let deploys_configured =
+        question.has_command || project.governor.policy().has_deploy_workflow();
+    Ok(Facts {
+        repo: project.repo.to_string(),
+        environment: project.environment().to_owned(),
+        governor: project.governor.switch(),
+        deploy_configured: deploys_configured,
+        first_deploy: release.production_sha_current.is_none(),
+        base_live_since: live_since(&release, base.as_ref()),
+        changes: changes(project, base.as_ref(), sha, question)?,
+        security_override: security_override(context, project, sha, question, now)?,
+        approvals: approvals(context)?,
+        degraded: question.degraded.then(|| "the caller says so".to_owned()),
+        last_attempt: last_attempt(&release),
+        recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
+        delivery: delivery(context, project, &release, sha)?,
+        redeploy: question.redeploy.clone(),
+        // While a deploy runs its own entry is pending, and that is no mystery.
+        unknown: match &in_progress {
+            Some(_) => Vec::new(),
+            None => release.unknown().into_iter().map(|sha| sha.to_string()).collect(),
+        },
+        in_progress,
+        base: base.map(|base| base.to_string()),
+        ..Facts::new(sha.to_string(), now)
+    })
+}
+
+/// The release state, and the deploy that runs now.
+///
+/// A pending deploy is running if its lock is held, and cut off if it is not. The lock is
+/// looked at first: a deploy that ends in between has recorded its outcome by then.
+pub(crate) fn release_and_progress(
+    context: &Context,
+    project: &Project,
+    question: &Question,
+) -> Result<(ReleaseState, Option<InProgress>), CliError> {
+    let release = context.releases().load()?;
+    let Some(sha) = release.unknown().first().map(ToString::to_string) else {
+        return Ok((release, None));
+    };
+    if question.lock_is_ours {
+        return Ok((release, None));
+    }
+    let status = context.deploy_lock_status(project.environment())?;
+    if !status.held {
+        return Ok((context.releases().load()?, None));
+    }
+    let holder = status.holder.map_or_else(
+        || "somebody who left no name".to_owned(),
+        |holder| format!("pid {} on {}", holder.pid, holder.hostname),
+    );
+    Ok((release, Some(InProgress { sha, holder })))
+}
+
+fn live_since(release: &ReleaseState, base: Option<&Sha>) -> Option<SystemTime> {
+    let base = base?;
+    let deployed = |deploy: &&booty_state::Deploy| {
+        deploy.sha == *base && deploy.result == DeployResult::Success
+    };
+    release.deploy_history.iter().rev().find(deployed).map(|deploy| deploy.time_iso8601.into())
+}
+
+fn changes(
+    project: &Project,
+    base: Option<&Sha>,
+    sha: &Sha,
+    question: &Question,
+) -> Result<Changes, CliError> {
+    if let Some(paths) = &question.paths {
+        let change = |path: &String| Change::new(ChangeStatus::Modified, path.as_str());
+        return Ok(Changes::complete(paths.iter().map(change)));
+    }
+    // With nothing live there is nothing to compare with; the first deploy has its own rule.
+    let Some(base) = base.filter(|base| *base != sha) else { return Ok(Changes::complete([])) };
+    if !project.has_git {
+        let message = format!(
+            "cannot compare {} with {}: the workspace is not a git work tree",
+            base.short(),
+            sha.short()
+        );
+        return Err(CliError::broken(message)
+            .hint("name the changed paths with --paths-from FILE, or the work tree with -C DIR"));
+    }
+    let changes = project.git.changes(base, sha)?;
+    Ok(Changes::complete(
+        changes
+            .into_iter()
+            .map(|change| Change::new(ChangeStatus::from_letter(change.status), change.path)),
+    ))
+}
+
+fn delivery(
+    context: &Context,
+    project: &Project,
+    release: &ReleaseState,
+    sha: &Sha,
+) -> Result<Delivery, CliError> {
+    let key = DeliveryKey::of(&project.repo, sha);
+    let handled_by = context.deliveries().find(&key)?;
+    let delivery_id = handled_by.clone().unwrap_or_else(|| "that is not on record".to_owned());
+    if release.is_live(sha) {
+        return Ok(Delivery::Live { delivery_id });
+    }
+    let outcome = match release.outcome_of(sha) {
+        Some(DeployResult::Success) => HandledOutcome::Succeeded,
+        Some(_) => HandledOutcome::Failed,
+        None if handled_by.is_some() => HandledOutcome::NoRecord,
+        None => return Ok(Delivery::New),
+    };
+    Ok(Delivery::Handled { delivery_id, outcome })
+}
+
+fn last_attempt(release: &ReleaseState) -> Option<LastAttempt> {
+    let failed =
+        !matches!(release.last_deploy_result, DeployResult::Success | DeployResult::Pending);
+    Some(LastAttempt {
+        sha: release.last_deploy_attempt_sha.as_ref()?.to_string(),
+        failed,
+        at: release.last_deploy_time?.into(),
+    })
+}
+
+/// The approval of everything in this run, as the old program knew it.
+fn approvals(context: &Context) -> Result<Vec<Approval>, CliError> {
+    const NAME: &str = "RELEASE_GOVERNOR_APPROVED";
+    let Some(value) = context.variable(NAME)? else { return Ok(Vec::new()) };
+    match value.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(vec![Approval {
+            kind: ApprovalKind::Environment,
+            by: None,
+            detail: format!("{NAME}={value}"),
+        }]),
+        "0" | "false" | "no" | "off" | "" => Ok(Vec::new()),
+        _ => {
+            let message =
+                format!("`{NAME}` is `{value}`, but must be 1, true, yes, on or 0, false, no, off");
+            Err(CliError::usage(message))
+        }
+    }
+}
+
+fn security_override(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    question: &Question,
+    now: SystemTime,
+) -> Result<Option<String>, CliError> {
+    let overrides = context.overrides();
+    let patience =
+        if question.wait_for_override { override_patience(context)? } else { Duration::ZERO };
+    let started = Instant::now();
+    loop {
+        if let Some(found) = overrides.find(&project.repo, sha, now.into())? {
+            return Ok(Some(found.to_string()));
+        }
+        let left = patience.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Ok(None);
+        }
+        thread::sleep(left.min(Duration::from_secs(1)));
+    }
+}
+
+/// How long a deploy waits for a security override to appear; not at all unless told to.
+fn override_patience(context: &Context) -> Result<Duration, CliError> {
+    const NAME: &str = "RELEASE_GOVERNOR_OVERRIDE_POLL_SEC";
+    let Some(value) = context.variable(NAME)? else { return Ok(Duration::ZERO) };
+    let seconds = value.trim().parse().ok().filter(|seconds| *seconds <= 3600);
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        CliError::usage(format!(
+            "`{NAME}` is `{value}`, but must be a number of seconds from 0 to 3600"
+        ))
+    })
+}

@@ -1,0 +1,178 @@
+//! What git says about the workspace. Every call has a limit and never prompts.
+
+use std::{
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use booty_state::Sha;
+
+use crate::{exit::CliError, process};
+
+/// Longer than any local git call takes, shorter than a person's patience.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The git repository around a workspace.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    workspace: PathBuf,
+}
+
+/// One path that differs between two commits, and git's letter for how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChangedPath {
+    pub(crate) status: char,
+    pub(crate) path: String,
+}
+
+impl Git {
+    pub(crate) fn new(workspace: &Path) -> Git {
+        Git { workspace: workspace.to_owned() }
+    }
+
+    /// The top of the work tree, or `None` outside of one.
+    pub(crate) fn top_level(&self) -> Result<Option<PathBuf>, CliError> {
+        let output = self.run(&["rev-parse", "--show-toplevel"])?;
+        Ok(output.status.success().then(|| {
+            let line = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
+            PathBuf::from(OsStr::from_bytes(line))
+        }))
+    }
+
+    /// The full id of the commit that `revision` names.
+    pub(crate) fn commit(&self, revision: &str) -> Result<Sha, CliError> {
+        let wanted = format!("{revision}^{{commit}}");
+        let output =
+            self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?;
+        if !output.status.success() {
+            let error = CliError::usage(format!(
+                "`{revision}` is not a commit in `{}`",
+                self.workspace.display()
+            ));
+            return Err(self.with_reason(error, &output).hint("git log --oneline -5"));
+        }
+        let line = String::from_utf8_lossy(&output.stdout);
+        line.trim().parse().map_err(|error| {
+            CliError::broken(format!("git named no commit id for `{revision}`")).because(&error)
+        })
+    }
+
+    /// The paths that differ between two commits, with both names of a rename.
+    pub(crate) fn changes(&self, base: &Sha, commit: &Sha) -> Result<Vec<ChangedPath>, CliError> {
+        let (base, commit) = (base.to_string(), commit.to_string());
+        let output = self.run(&[
+            "diff",
+            "--name-status",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--ignore-submodules=none",
+            "--end-of-options",
+            &base,
+            &commit,
+        ])?;
+        if !output.status.success() {
+            let message = format!("git cannot compare {} with {}", &base[..7], &commit[..7]);
+            return Err(self
+                .with_reason(CliError::broken(message), &output)
+                .hint("a shallow clone lacks the base: git fetch --unshallow (in GitHub Actions: fetch-depth: 0)"));
+        }
+        parse_name_status(&output.stdout)
+            .ok_or_else(|| CliError::broken("git diff answered in a form that is not known"))
+    }
+
+    /// The URL of the remote `origin`, if there is one.
+    pub(crate) fn origin(&self) -> Result<Option<String>, CliError> {
+        let output = self.run(&["config", "--get", "remote.origin.url"])?;
+        let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((output.status.success() && !url.is_empty()).then_some(url))
+    }
+
+    fn run(&self, args: &[&str]) -> Result<Output, CliError> {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(&self.workspace).args(args);
+        // Answers that do not depend on the person, and no lock or prompt on the way.
+        command.env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
+        process::capture(command, LIMIT).map_err(|error| {
+            let error =
+                CliError::broken(format!("cannot run git in `{}`", self.workspace.display()))
+                    .because(&error);
+            error.hint("git --version")
+        })
+    }
+
+    fn with_reason(&self, mut error: CliError, output: &Output) -> CliError {
+        let reason = String::from_utf8_lossy(&output.stderr);
+        error.causes.extend(reason.lines().next().map(str::to_owned));
+        error
+    }
+}
+
+/// `STATUS NUL PATH NUL ...`, as `git diff --name-status -z` prints it.
+fn parse_name_status(bytes: &[u8]) -> Option<Vec<ChangedPath>> {
+    let mut fields = bytes.split(|byte| *byte == 0);
+    let mut changes = Vec::new();
+    while let Some(status) = fields.next().filter(|status| !status.is_empty()) {
+        let path = String::from_utf8_lossy(fields.next()?).into_owned();
+        changes.push(ChangedPath { status: char::from(*status.first()?), path });
+    }
+    fields.next().is_none().then_some(changes)
+}
+
+/// `owner/name` of a remote URL, in its ssh (`git@host:owner/name.git`) or URL form.
+pub(crate) fn repository_of_url(url: &str) -> Option<&str> {
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => {
+            // The scp form; a plain local path has no host before the colon.
+            let (host, path) = url.split_once(':')?;
+            if host.contains('/') {
+                return None;
+            }
+            path.trim_start_matches('/')
+        }
+    };
+    let (owner, name) = path.split_once('/')?;
+    (!owner.is_empty() && !name.is_empty() && !name.contains('/')).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_a_remote_name_the_repository() {
+        let cases = [
+            ("git@github.com:acme/shop.git", Some("acme/shop")),
+            ("https://github.com/acme/shop.git", Some("acme/shop")),
+            ("https://user:token@github.com/acme/shop", Some("acme/shop")),
+            ("ssh://git@github.com:22/acme/shop.git/", Some("acme/shop")),
+            ("github.com:acme/shop.io", Some("acme/shop.io")),
+            ("/srv/git/shop.git", None),
+            ("../shop:x", None),
+            ("https://gitlab.com/group/sub/shop", None),
+            ("file:///srv/git/shop.git", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(repository_of_url(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn name_status_is_read_whole_or_not_at_all() {
+        let change = |status, path: &str| ChangedPath { status, path: path.to_owned() };
+        assert_eq!(
+            parse_name_status(b"A\0a b\nc\0D\0\xff\0"),
+            Some(vec![change('A', "a b\nc"), change('D', "\u{fffd}")])
+        );
+        assert_eq!(parse_name_status(b""), Some(vec![]));
+        assert_eq!(parse_name_status(b"A\0"), Some(vec![change('A', "")]));
+        assert_eq!(parse_name_status(b"A"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The only place that prints: answers on stdout, everything else on stderr.
+
+use std::{
+    borrow::Cow,
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::exit::CliError;
+
+/// For ALLOW and what went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// For HOLD, failures and what needs attention.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Where answers and notes go, and in which form.
+#[derive(Debug)]
+pub(crate) struct Output {
+    json: bool,
+    json_file: Option<PathBuf>,
+    quiet: bool,
+    color: ColorChoice,
+}
+
+impl Output {
+    pub(crate) fn new(
+        json: bool,
+        json_file: Option<PathBuf>,
+        quiet: bool,
+        color: ColorChoice,
+    ) -> Output {
+        Output { json, json_file, quiet, color }
+    }
+
+    /// Whether stdout is for one JSON value and nothing else.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints the answer: `Display` for people, `Serialize` with `--json`. It is the same
+    /// value, so the two cannot disagree.
+    pub(crate) fn report(&self, report: &(impl Serialize + Display)) -> Result<(), CliError> {
+        if self.json || self.json_file.is_some() {
+            let json = serde_json::to_string_pretty(report).map_err(|error| {
+                CliError::broken("cannot write the answer as JSON").because(&error)
+            })?;
+            if let Some(path) = &self.json_file {
+                atomic_write(path, &json)?;
+            }
+            if self.json {
+                return self.print(&json);
+            }
+        }
+        self.print(&report.to_string())
+    }
+
+    /// Prints lines for people that come before the answer, such as a decision that is
+    /// about to be acted on. Nothing with `--json`.
+    pub(crate) fn say(&self, lines: &impl Display) -> Result<(), CliError> {
+        if self.json { Ok(()) } else { self.print(&lines.to_string()) }
+    }
+
+    /// Prints raw bytes, such as a completion script.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
+        written(io::stdout().lock().write_all(bytes))
+    }
+
+    /// Prints a note for people on stderr, unless they asked for silence.
+    pub(crate) fn note(&self, note: &impl Display) {
+        if !self.quiet {
+            // A closed stderr must not change what a deploy does.
+            writeln!(AutoStream::new(io::stderr(), self.color).lock(), "{note}").ok();
+        }
+    }
+
+    /// Prints an error, its causes and what to do next.
+    pub(crate) fn error(&self, error: &CliError) {
+        if self.json {
+            let value = serde_json::json!({
+                "schema": "govctl.error/1",
+                "error": {
+                    "kind": error.kind.word(),
+                    "message": error.message,
+                    "exit_code": error.kind.code(),
+                    "causes": error.causes,
+                    "hints": error.hints,
+                },
+            });
+            self.print(&format!("{value:#}")).ok(); // There is nobody left to tell.
+        }
+        let mut text = format!("{BAD}error{BAD:#}: {}", clean(&error.message));
+        for cause in &error.causes {
+            text.push_str(&format!("\ncaused by: {}", clean_lines(cause)));
+        }
+        for hint in &error.hints {
+            text.push_str(&format!("\nhint: {}", clean(hint)));
+        }
+        writeln!(AutoStream::new(io::stderr(), self.color).lock(), "{text}").ok();
+    }
+
+    fn print(&self, text: &str) -> Result<(), CliError> {
+        let mut stdout = AutoStream::new(io::stdout(), self.color).lock();
+        written(writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()))
+    }
+}
+
+/// A reader that has gone away is not an error: it has seen what it wanted.
+fn written(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(CliError::broken("cannot print the answer").because(&error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn atomic_write(path: &std::path::Path, json: &str) -> Result<(), CliError> {
+    atomic_file::replace(path, format!("{json}\n").as_bytes()).map_err(|error| {
+        CliError::broken(format!("cannot write the answer to `{}`", path.display())).because(&error)
+    })
+}
+
+/// Text from outside on its way to a terminal: every control character becomes visible, so
+/// that a branch name cannot move the cursor or start an escape sequence.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_unsafe) {
+        Cow::Owned(
+            text.chars().map(|char| if is_unsafe(char) { '\u{fffd}' } else { char }).collect(),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// As [`clean`], for text of several lines, such as a quoted source line with its marker.
+fn clean_lines(text: &str) -> String {
+    text.lines().map(clean).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Control characters, and the invisible ones that reorder what is shown.
+fn is_unsafe(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_never_reach_a_terminal() {
+        assert_eq!(
+            clean("a\u{1b}[31mb\u{7}\r\n\u{202e}c\u{9b}"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}\u{fffd}c\u{fffd}"
+        );
+        assert!(matches!(clean("plain \u{e9}\u{1f980}"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,128 @@
+//! The project in the workspace: its name, its policy, its commits.
+
+use std::{fs, io, path::PathBuf};
+
+use booty_state::{Repo, Sha};
+use release_policy::{Config, Governor, Policy, PolicyError};
+
+use crate::{
+    context::{Context, config_path},
+    exit::CliError,
+    git::{Git, repository_of_url},
+    output::Output,
+};
+
+/// What is known about the project before anything is decided.
+#[derive(Debug)]
+pub(crate) struct Project {
+    pub(crate) repo: Repo,
+    pub(crate) governor: Governor,
+    pub(crate) git: Git,
+    /// The workspace is a git work tree.
+    pub(crate) has_git: bool,
+}
+
+impl Project {
+    pub(crate) fn open(context: &Context, out: &Output) -> Result<Project, CliError> {
+        let (governor, _) = governor(context, out)?;
+        let git = context.git();
+        let top_level = git.top_level()?;
+        let has_git = top_level.is_some();
+        let repo = repo(context, &git, top_level)?;
+        Ok(Project { repo, governor, git, has_git })
+    }
+
+    pub(crate) fn environment(&self) -> &str {
+        &self.governor.policy().production_environment_name
+    }
+
+    /// The full id of the commit that a person named.
+    pub(crate) fn commit(&self, revision: &str) -> Result<Sha, CliError> {
+        if self.has_git {
+            return self.git.commit(revision);
+        }
+        full_id(revision).ok_or_else(|| {
+            let message = format!(
+                "`{revision}` is not a full commit id, and the workspace is not a git work tree"
+            );
+            CliError::usage(message)
+                .hint("give all 40 or 64 hex digits, or the work tree with -C DIR")
+        })
+    }
+}
+
+/// `text` as a commit id, if it is one in full.
+pub(crate) fn full_id(text: &str) -> Option<Sha> {
+    matches!(text.len(), 40 | 64).then(|| text.parse().ok()).flatten()
+}
+
+/// The policy in force, and the file it comes from, if there is one.
+///
+/// Without a file the defaults are in force, so that a project needs nothing to set up. With
+/// a file, its block `release_governor` decides.
+pub(crate) fn governor(
+    context: &Context,
+    out: &Output,
+) -> Result<(Governor, Option<PathBuf>), CliError> {
+    let path = config_path(context);
+    let (governor, file) = match fs::read_to_string(&path) {
+        Ok(text) => {
+            let config = Config::parse(&text).map_err(|error| bad_config(&path, &error))?;
+            (config.governor, Some(path))
+        }
+        // A file that was named must be there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && context.config.is_none() => {
+            (Governor::Enabled(Policy::default()), None)
+        }
+        Err(error) => {
+            let message = format!("cannot read the configuration `{}`", path.display());
+            return Err(CliError::usage(message).because(&error));
+        }
+    };
+    let overridden = governor.overridden_by(context.governor_variables()?).map_err(|error| {
+        CliError::usage("an environment variable cannot be read").because(&error)
+    })?;
+    for variable in overridden.unknown {
+        let nearest = variable.nearest.map(|name| format!("; did you mean {name}?"));
+        out.note(&format!("note: nothing reads {}{}", variable.name, nearest.unwrap_or_default()));
+    }
+    Ok((overridden.governor, file))
+}
+
+fn bad_config(path: &std::path::Path, error: &PolicyError) -> CliError {
+    let mut shown = CliError::usage(format!("`{}` is not a valid configuration", path.display()))
+        .because(error);
+    shown.causes.extend(error.snippet());
+    match error.hint() {
+        Some(hint) => shown.hint(hint),
+        None => shown,
+    }
+}
+
+fn repo(context: &Context, git: &Git, top_level: Option<PathBuf>) -> Result<Repo, CliError> {
+    if let Some(name) = &context.repo {
+        return name.parse().map_err(|error| {
+            CliError::usage(format!("`{name}` is not a repository"))
+                .because(&error)
+                .hint("--repo owner/name")
+        });
+    }
+    if top_level.is_some()
+        && let Some(url) = git.origin()?
+        && let Some(name) = repository_of_url(&url)
+        && let Ok(repo) = name.parse()
+    {
+        return Ok(repo);
+    }
+    let directory = top_level.unwrap_or_else(|| context.workspace.clone());
+    let directory = fs::canonicalize(&directory).unwrap_or(directory);
+    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    let allowed =
+        |char: char| if char.is_ascii_alphanumeric() || "._-".contains(char) { char } else { '-' };
+    let name: String = name.unwrap_or_default().chars().map(allowed).take(100).collect();
+    format!("local/{name}").parse().map_err(|error| {
+        CliError::usage("cannot name the repository after its directory")
+            .because(&error)
+            .hint("--repo owner/name")
+    })
+}

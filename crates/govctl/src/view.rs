@@ -1,0 +1,158 @@
+//! Decisions as people and programs see them.
+
+use std::fmt;
+
+use anstyle::Style;
+use release_policy::{ChangeStatus, Decision, Outcome, PathMatch, Value};
+use serde::Serialize;
+
+use crate::{
+    context::rfc3339,
+    output::{BAD, GOOD, clean},
+};
+
+/// A decision on its way to stdout.
+#[derive(Debug, Serialize)]
+pub(crate) struct DecisionView {
+    schema: &'static str,
+    #[serde(flatten)]
+    pub(crate) decision: Decision,
+    /// How many paths changed in all.
+    changed_paths: usize,
+    #[serde(skip)]
+    detail: Detail,
+}
+
+/// How much of a decision people want to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What decided, and what stands in the way.
+    Brief,
+    /// Also the paths that drove the risk.
+    Paths,
+    /// Every rule and the paths.
+    Everything,
+}
+
+/// Rules that people want to see even if they pass.
+const ALWAYS_SHOWN: [&str; 5] = ["breaker", "freeze", "cooldown", "rate", "approval"];
+
+/// How many paths are shown before the rest is counted.
+const PATHS_SHOWN: usize = 20;
+
+impl DecisionView {
+    pub(crate) fn new(
+        schema: &'static str,
+        decision: Decision,
+        changed_paths: usize,
+        detail: Detail,
+    ) -> DecisionView {
+        DecisionView { schema, decision, changed_paths, detail }
+    }
+
+    pub(crate) fn allows(&self) -> bool {
+        self.decision.outcome == Outcome::Allow
+    }
+
+    /// Whether nobody knows how the deploy of exactly this commit ended.
+    pub(crate) fn is_unknown(&self, sha: &str) -> bool {
+        let inputs = self.decision.rules.iter().flat_map(|rule| &rule.inputs);
+        inputs.into_iter().any(|(name, value)| match value {
+            Value::List(shas) => *name == "unknown" && shas.iter().any(|unknown| unknown == sha),
+            _ => false,
+        })
+    }
+
+    fn risk(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = &self.decision;
+        let matched = decision.paths.len();
+        let class = decision.risk_class.to_string().to_lowercase();
+        match (&decision.base, matched) {
+            (None, 0) => write!(f, "  nothing is live yet, so there is nothing to compare with")?,
+            (_, 0) => write!(f, "  none of {} changed paths is risky", self.changed_paths)?,
+            _ => {
+                let verb = if matched == 1 { "path is" } else { "paths are" };
+                write!(f, "  {matched} of {} changed {verb} {class} risk", self.changed_paths)?;
+            }
+        }
+        if let Some(base) = &decision.base {
+            write!(f, ", compared with {}", short(base))?;
+            if let Some(since) = decision.base_live_since {
+                write!(f, " (live since {})", rfc3339(since))?;
+            }
+        }
+        writeln!(f)?;
+        for note in &decision.risk_notes {
+            writeln!(f, "  {}", clean(note))?;
+        }
+        if self.detail != Detail::Brief || decision.outcome == Outcome::Hold {
+            paths(f, &decision.path_matches)?;
+        }
+        Ok(())
+    }
+
+    fn rules(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.decision.rules.iter().filter(|rule| {
+            !rule.pass || self.detail == Detail::Everything || ALWAYS_SHOWN.contains(&rule.rule)
+        });
+        for rule in shown {
+            let (style, word) = match (rule.pass, rule.rule) {
+                (true, _) => (Style::new(), "ok"),
+                (false, "approval") => (BAD, "MISSING"),
+                (false, _) => (BAD, "HOLD"),
+            };
+            let retry = rule.retry_at.map(|at| format!(", until {}", rfc3339(at)));
+            let detail = clean(&rule.detail);
+            // The detail of a rule that holds for a time says itself how long.
+            let retry = retry.filter(|_| !detail.contains("until")).unwrap_or_default();
+            writeln!(f, "  {:<16} {style}{word:<8}{style:#} {detail}{retry}", rule.rule)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DecisionView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = &self.decision;
+        let style = if self.allows() { GOOD } else { BAD };
+        writeln!(
+            f,
+            "{style}{}{style:#}  {}  risk {}  {}\n",
+            decision.outcome,
+            short(&decision.sha),
+            decision.risk_class,
+            decision.reason,
+        )?;
+        self.risk(f)?;
+        writeln!(f)?;
+        self.rules(f)?;
+        if !decision.unblock_hints.is_empty() {
+            writeln!(f, "\n  to unblock:")?;
+            for hint in &decision.unblock_hints {
+                writeln!(f, "    {}", clean(hint))?;
+            }
+        }
+        if let Some(at) = decision.retry_at {
+            writeln!(f, "\n  {} ends by itself at {}", decision.reason, rfc3339(at))?;
+        }
+        Ok(())
+    }
+}
+
+fn paths(f: &mut fmt::Formatter<'_>, matches: &[PathMatch]) -> fmt::Result {
+    let width = matches.iter().take(PATHS_SHOWN).map(|found| found.path.chars().count()).max();
+    let width = width.unwrap_or(0).min(60);
+    for found in matches.iter().take(PATHS_SHOWN) {
+        let letter = ChangeStatus::letter(found.status);
+        writeln!(f, "    {letter}  {:<width$}  {}", clean(&found.path), clean(&found.pattern))?;
+    }
+    match matches.len().saturating_sub(PATHS_SHOWN) {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
+    }
+}
+
+/// The first seven characters of a commit id.
+pub(crate) fn short(sha: &str) -> &str {
+    sha.get(..7).unwrap_or(sha)
+}

@@ -1,0 +1,88 @@
+//! Commands that only look.
+
+use crate::{Bench, SHA};
+
+#[test]
+fn help_and_version_are_answers_and_not_errors() {
+    let bench = Bench::new();
+    for args in
+        [&["--help"][..], &["help", "deploy"], &["--version"], &["delivery", "claim", "--help"]]
+    {
+        let ran = bench.run(args).exits(0);
+        assert!(ran.stdout().contains("govctl"), "{args:?}");
+        assert_eq!(ran.stderr(), "", "{args:?}");
+    }
+}
+
+#[test]
+fn a_reason_is_explained_and_a_misspelt_one_is_pointed_out() {
+    let bench = Bench::new();
+    let ran = bench.run(&["explain", "cooldown"]).exits(0);
+    assert!(ran.stdout().starts_with("HOLD  cooldown: "), "{}", ran.stdout());
+    assert_eq!(bench.run(&["explain", "cooldown", "--json"]).exits(0).json()["reason"], "cooldown");
+    let ran = bench.run(&["explain", "cooldwn"]).exits(2);
+    assert!(ran.stderr().contains("hint: govctl explain cooldown"), "{}", ran.stderr());
+}
+
+#[test]
+fn the_same_state_and_time_give_the_same_answer() {
+    let bench = Bench::new();
+    let check = |at: &str| bench.run(&["check", SHA, "--json", "--at", at]).exits(0).json();
+    let first = check("2026-11-20T10:00:00Z");
+    assert_eq!(first, check("2026-11-20T10:00:00Z"));
+    assert_eq!(first["evaluated_at"], "2026-11-20T10:00:00Z");
+    assert!(!bench.path().join(".booty").exists(), "looking writes nothing");
+}
+
+#[test]
+fn changed_paths_can_come_from_a_file_or_standard_input() {
+    let bench = Bench::new();
+    bench.given("lines", "docs/a.md\ndb/migrations/1.sql\n");
+    bench.given("nuls", "docs/a.md\0db/migrations/new\nline.sql\0");
+    for (file, path) in [("lines", "db/migrations/1.sql"), ("nuls", "db/migrations/new\nline.sql")]
+    {
+        let json = bench.run(&["check", SHA, "--paths-from", file, "--json"]).exits(1).json();
+        assert_eq!(json["reason"], "high_risk_no_approval", "{file}");
+        assert_eq!(json["paths"], serde_json::json!([path]), "{file}");
+    }
+    let approved = [("RELEASE_GOVERNOR_APPROVED", "yes")];
+    bench.run_with(&approved, &["check", SHA, "--paths-from", "lines"]).exits(0);
+    let text = bench.run(&["check", SHA, "--paths-from", "nuls"]).exits(1).stdout();
+    assert!(
+        text.contains("new\u{fffd}line.sql"),
+        "a newline in a path reached the terminal: {text}"
+    );
+}
+
+#[test]
+fn another_exit_code_for_hold_can_be_asked_for() {
+    let bench = Bench::new();
+    bench.given("paths", "db/migrations/1.sql\n");
+    bench.run(&["check", SHA, "--paths-from", "paths", "--hold-exit-code", "42"]).exits(42);
+}
+
+#[test]
+fn the_json_goes_into_a_file_beside_the_text() {
+    let bench = Bench::new();
+    let ran = bench.run(&["status", "--json-file", "status.json"]).exits(0);
+    assert!(ran.stdout().contains("governor enabled"), "{}", ran.stdout());
+    let json = std::fs::read_to_string(bench.path().join("status.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["schema"], "govctl.status/1");
+}
+
+#[test]
+fn the_state_directory_is_found_as_promised() {
+    let bench = Bench::new();
+    let home = bench.path().join(".booty/state").display().to_string();
+    let path = |variables: &[(&str, &str)], args: &[&str]| {
+        bench.run_with(variables, args).exits(0).stdout().trim_end().to_owned()
+    };
+    assert_eq!(path(&[], &["state", "path"]), home);
+    assert_eq!(path(&[("RELEASE_GOVERNOR_STATE_DIR", "")], &["state", "path"]), home);
+    assert_eq!(path(&[("RELEASE_GOVERNOR_STATE_DIR", "/x")], &["state", "path"]), "/x");
+    assert_eq!(
+        path(&[("RELEASE_GOVERNOR_STATE_DIR", "/x")], &["--state-dir", "/y", "state", "path"]),
+        "/y"
+    );
+}

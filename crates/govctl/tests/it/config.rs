@@ -1,0 +1,61 @@
+//! `govctl config`, and what the configuration does to the other commands.
+
+use crate::{Bench, SHA};
+
+#[test]
+fn a_mistake_is_shown_with_line_column_and_the_source_line() {
+    let bench = Bench::new();
+    bench.given(".booty.yml", "schema_version: 1\nrelease_governor:\n  cooldwn_minutes: 5\n");
+    for args in [&["config", "check"][..], &["status"], &["check", SHA]] {
+        let stderr = bench.run(args).exits(2).stderr();
+        for expected in [
+            "line 3, column 3",
+            "unknown key `cooldwn_minutes`",
+            "3 |   cooldwn_minutes: 5",
+            "did you mean `cooldown_minutes`?",
+        ] {
+            assert!(stderr.contains(expected), "{args:?} lacks {expected}: {stderr}");
+        }
+    }
+}
+
+#[test]
+fn every_value_is_shown_with_where_it_came_from() {
+    let bench = Bench::new();
+    bench.given(".booty.yml", "release_governor:\n  cooldown_minutes: 5\n");
+    let variables = [("RELEASE_GOVERNOR_MAX_DEPLOYS_PER_HOUR", "2")];
+    let json = bench.run_with(&variables, &["config", "show", "--json"]).exits(0).json();
+    let setting = |name: &str| {
+        let settings = json["settings"].as_array().unwrap();
+        settings.iter().find(|setting| setting["field"] == name).cloned().unwrap()
+    };
+    assert_eq!(setting("cooldown_minutes")["value"], 5);
+    assert_eq!(setting("cooldown_minutes")["origin"]["from"], "file");
+    assert_eq!(setting("max_deploys_per_hour")["value"], 2);
+    assert_eq!(setting("max_deploys_per_hour")["origin"]["name"], variables[0].0);
+    assert_eq!(setting("enabled")["origin"]["from"], "default");
+}
+
+#[test]
+fn without_a_file_the_defaults_are_in_force_and_without_a_block_the_governor_is_off() {
+    let bench = Bench::new();
+    assert_eq!(bench.run(&["status", "--json"]).exits(0).json()["governor"], "enabled");
+    bench.given(".booty.yml", "test_command: make test\n");
+    assert_eq!(bench.run(&["status", "--json"]).exits(0).json()["governor"], "disabled");
+    let decision = bench.run(&["check", SHA, "--json"]).exits(1).json();
+    assert_eq!(
+        (&decision["decision"], &decision["reason"]),
+        (&"HOLD".into(), &"governor_disabled".into())
+    );
+}
+
+#[test]
+fn a_misspelt_variable_is_pointed_out() {
+    let bench = Bench::new();
+    let ran = bench.run_with(&[("RELEASE_GOVERNOR_COOLDOWN_MINUTE", "5")], &["status"]).exits(0);
+    assert!(
+        ran.stderr().contains("did you mean RELEASE_GOVERNOR_COOLDOWN_MINUTES?"),
+        "{}",
+        ran.stderr()
+    );
+}

@@ -1,0 +1,72 @@
+//! Bad input gets a clear error, exit code 2, and loses nothing.
+
+use crate::{Bench, SHA};
+
+#[test]
+fn whatever_is_used_wrongly_exits_2_and_says_why() {
+    let bench = Bench::new();
+    let cases: [(&[&str], &str); 14] = [
+        (&[], "Usage: govctl"),
+        (&["frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (&["status", "--frob"], "unexpected argument '--frob'"),
+        (&["deploy", SHA, "--redeploy", "--", "true"], "--reason <TEXT>"),
+        (&["deploy", SHA], "no command to deploy 9f2c1ab with"),
+        (&["check", "HEAD"], "`HEAD` is not a full commit id"),
+        (&["--lock-wait", "soon", "status"], "expected a duration such as 500ms"),
+        (&["--now", "today", "status"], "`today` is not a time"),
+        (&["-C", "nowhere", "status"], "is not a directory"),
+        (&["--config", "missing.yml", "status"], "cannot read the configuration `missing.yml`"),
+        (&["--repo", "no-slash", "status"], "`no-slash` is not a repository"),
+        (&["delivery", "has", "a/b/c", SHA], "is not a repository"),
+        (&["delivery", "claim", "a/b", SHA, "bad\nid"], "delivery"),
+        (&["delivery", "has", "a/b", "HEAD"], "`HEAD` is neither a commit nor a key"),
+    ];
+    for (args, expected) in cases {
+        let ran = bench.run(args).exits(2);
+        assert!(ran.stderr().contains(expected), "{args:?}: {}", ran.stderr());
+        assert_eq!(ran.stdout(), "", "{args:?}");
+    }
+    assert!(!bench.path().join(".booty").exists(), "nothing was written");
+}
+
+#[test]
+fn errors_are_json_on_stdout_when_json_is_wanted() {
+    let bench = Bench::new();
+    for args in [&["--json", "check", "HEAD"][..], &["status", "--json", "--frob"]] {
+        let json = bench.run(args).exits(2).json();
+        assert_eq!(json["schema"], "govctl.error/1", "{args:?}");
+        assert_eq!(json["error"]["kind"], "usage", "{args:?}");
+        assert_eq!(json["error"]["exit_code"], 2, "{args:?}");
+        assert!(json["error"]["hints"].as_array().is_some_and(|hints| !hints.is_empty()), "{json}");
+    }
+}
+
+#[test]
+fn an_environment_value_that_cannot_be_read_is_an_error_that_names_it() {
+    let bench = Bench::new();
+    let cases = [
+        ("RELEASE_GOVERNOR_COOLDOWN_MINUTES", "soon"),
+        ("RELEASE_GOVERNOR_ENABLED", "maybe"),
+        ("RELEASE_GOVERNOR_APPROVED", "true # for now"),
+    ];
+    for (name, value) in cases {
+        let ran = bench.run_with(&[(name, value)], &["check", SHA]).exits(2);
+        assert!(ran.stderr().contains(name), "{name}: {}", ran.stderr());
+    }
+}
+
+#[test]
+fn damaged_state_is_exit_3_and_never_an_answer() {
+    let bench = Bench::new();
+    bench.run(&["delivery", "claim", "a/b", SHA, "one"]).exits(0);
+    bench.given(".booty/state/delivery_ids.json", "{\"a/b:");
+    for args in [
+        &["delivery", "has", "a/b", SHA][..],
+        &["check", SHA, "--repo", "a/b"],
+        &["delivery", "claim", "a/b", SHA, "two"],
+    ] {
+        let ran = bench.run(args).exits(3);
+        assert!(ran.stderr().contains("is damaged"), "{args:?}: {}", ran.stderr());
+        assert_eq!(ran.stdout(), "", "{args:?}");
+    }
+}
