@@ -44,11 +44,16 @@ pub(crate) enum Outcome {
     Ran { ended: Ended, took: Duration },
 }
 
-/// A claim of ours.
+/// Who has the commit after a claim.
 #[derive(Debug)]
-struct Claimed {
-    /// The delivery that had handled the commit before a person ordered it once more.
-    before: Option<DeliveryId>,
+enum Claimed {
+    /// We have.
+    Ours {
+        /// The delivery that had handled it before a person ordered it once more.
+        before: Option<DeliveryId>,
+    },
+    /// This delivery had it already.
+    LostTo(String),
 }
 
 /// Takes the lock that a deploy holds to its end, and says who has it if we must wait.
@@ -87,9 +92,11 @@ impl Attempt<'_> {
         // From here on a signal is a byte in a pipe and cannot end us between two steps.
         let mut signals = Signals::listen()
             .map_err(|error| CliError::broken("cannot listen for signals").because(&error))?;
+        // Whatever can fail without touching anything comes first.
+        let mut command = self.command(argv, out)?;
         let claimed = match self.claim()? {
-            Ok(claimed) => claimed,
-            Err(by) => return Ok(Outcome::LostTo(by)),
+            Claimed::Ours { before } => before,
+            Claimed::LostTo(by) => return Ok(Outcome::LostTo(by)),
         };
         let fence = self.write_intent().inspect_err(|_| {
             self.take_back(&claimed, "the intent could not be written", out);
@@ -98,7 +105,7 @@ impl Attempt<'_> {
             self.take_back(&claimed, "interrupted before the command was started", out);
             return Ok(Outcome::NotStarted { signal });
         }
-        let command = self.command(argv, fence, out)?;
+        command.env("GOVCTL_FENCE", fence.to_string());
         let started = Instant::now();
         let ended = process::run(command, limit, &mut signals).map_err(|error| match error {
             process::RunError::NotStarted(error) => {
@@ -113,18 +120,18 @@ impl Attempt<'_> {
     }
 
     /// Claims the commit, or names the delivery that has handled it already.
-    fn claim(&self) -> Result<Result<Claimed, String>, CliError> {
+    fn claim(&self) -> Result<Claimed, CliError> {
         let key = self.key();
         let deliveries = self.context.deliveries();
         if self.redeploy.is_some() {
             // An id in an old file that could not be written today is not written back either.
             let before = deliveries.find(&key)?.and_then(|id| id.parse().ok());
             deliveries.record(&key, &self.delivery_id)?;
-            return Ok(Ok(Claimed { before }));
+            return Ok(Claimed::Ours { before });
         }
         Ok(match deliveries.claim(&key, &self.delivery_id)? {
-            Claim::New => Ok(Claimed { before: None }),
-            Claim::Already { by } => Err(by),
+            Claim::New => Claimed::Ours { before: None },
+            Claim::Already { by } => Claimed::LostTo(by),
         })
     }
 
@@ -139,11 +146,11 @@ impl Attempt<'_> {
     }
 
     /// Gives the claim and the intent back, because the command provably never started.
-    fn take_back(&self, claimed: &Claimed, why: &str, out: &Output) {
+    fn take_back(&self, before: &Option<DeliveryId>, why: &str, out: &Output) {
         let now = self.context.now();
         let taken_back = || -> Result<(), CliError> {
             self.context.releases().abandon(self.sha)?;
-            match &claimed.before {
+            match before {
                 Some(before) => self.context.deliveries().record(&self.key(), before)?,
                 None => {
                     self.context.deliveries().give_back(&self.key(), &self.delivery_id)?;
@@ -188,7 +195,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn command(&self, argv: &[String], fence: u64, out: &Output) -> Result<Command, CliError> {
+    fn command(&self, argv: &[String], out: &Output) -> Result<Command, CliError> {
         let (program, args) = argv.split_first().ok_or_else(|| CliError::usage("no command"))?;
         let live = self.context.releases().load()?.production_sha_current;
         let mut command = Command::new(program);
@@ -198,8 +205,7 @@ impl Attempt<'_> {
             .env("DEPLOY_SHA", self.sha.to_string())
             .env("DEPLOY_REPO", self.project.repo.to_string())
             .env("DEPLOY_ENVIRONMENT", self.project.environment())
-            .env("DEPLOY_PREVIOUS_SHA", live.map(|sha| sha.to_string()).unwrap_or_default())
-            .env("GOVCTL_FENCE", fence.to_string());
+            .env("DEPLOY_PREVIOUS_SHA", live.map(|sha| sha.to_string()).unwrap_or_default());
         if stdin_is_terminal() {
             // In a group of its own a command that reads from the terminal would be stopped.
             command.stdin(Stdio::null());
