@@ -30,9 +30,9 @@ pub enum ReplaceError {
     },
 }
 
-/// Why [`PendingFile::commit_if`](crate::PendingFile::commit_if) did not commit.
+/// Why [`PendingFile::commit_if`](crate::PendingFile::commit_if) did not commit. Exhaustive on
+/// purpose: every caller must know which of the three it was.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum CommitError<R> {
     /// The caller's check said no. The path still holds its old contents.
     #[error("the last check before the rename refused")]

@@ -2,6 +2,8 @@
 
 use state_store::StoreError;
 
+use crate::Owner;
+
 /// Why the state could not be read or changed, told apart by what the caller can do.
 ///
 /// None of them is an answer: after an error nobody knows whether a delivery was handled.
@@ -11,6 +13,17 @@ pub enum StateError {
     /// The store could not do it. Its variants say in which state the files are.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The release state is about another repository or environment: what is live there says
+    /// nothing about what is live here. Nothing was changed.
+    #[error("`{place}` is the state of {found}, not of {wanted}")]
+    Foreign {
+        /// The release state.
+        place: String,
+        /// Whose it is.
+        found: Owner,
+        /// Whose it should be.
+        wanted: Owner,
+    },
     /// The audit log is not what this system wrote. Nothing was changed; a person finds out
     /// what happened to it.
     #[error("line {line} of `{place}` is not what was written")]

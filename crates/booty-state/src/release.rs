@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use state_store::Schema;
 
-use crate::{DeployResult, Moment, Sha};
+use crate::{DeployResult, Moment, Repo, Sha};
 
 /// The release state, as `release.json` holds it.
 ///
@@ -37,6 +37,12 @@ pub struct ReleaseState {
     /// old program leaves the pending entry where it is and adds the outcome as another.
     #[serde(deserialize_with = "null_is_default")]
     pub deploy_history: Vec<Deploy>,
+    /// Whose state it is, once a program that knows has changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo: Option<Repo>,
+    /// Which environment it is about. There if `repo` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Keys that this version does not know, kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,

@@ -1,8 +1,8 @@
 //! The release state in its document: one update per transition.
 
-use state_store::{Change, Document, Key, Store};
+use state_store::{Change, Document, Key, Store, UpdateError};
 
-use crate::{DeployResult, Moment, ReleaseState, Sha, StateError};
+use crate::{DeployResult, Moment, Owner, ReleaseState, Sha, StateError};
 
 const KEY: Key = Key::fixed("release.json");
 
@@ -32,13 +32,22 @@ const KEY: Key = Key::fixed("release.json");
 #[derive(Debug, Clone)]
 pub struct ReleaseStore {
     document: Document<ReleaseState>,
+    owner: Option<Owner>,
 }
 
 impl ReleaseStore {
     /// The release state in `store`.
     #[must_use]
     pub fn new(store: &Store) -> ReleaseStore {
-        ReleaseStore { document: store.document(KEY) }
+        ReleaseStore { document: store.document(KEY), owner: None }
+    }
+
+    /// Lets nobody but `owner` use it: the state of another repository or environment is an
+    /// error, and a state that does not say whose it is becomes the owner's with its first
+    /// change.
+    #[must_use]
+    pub fn owned_by(self, owner: Owner) -> ReleaseStore {
+        ReleaseStore { owner: Some(owner), ..self }
     }
 
     /// Names the document for people.
@@ -52,16 +61,20 @@ impl ReleaseStore {
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`]: the document cannot be read or trusted.
+    /// - [`StateError::Store`]: the document cannot be read or trusted.
+    /// - [`StateError::Foreign`]: it is somebody else's.
     pub fn load(&self) -> Result<ReleaseState, StateError> {
-        Ok(self.document.load()?.unwrap_or_default())
+        let state = self.document.load()?.unwrap_or_default();
+        self.check_owner(&state)?;
+        Ok(state)
     }
 
     /// [`ReleaseState::attempt_started`], and the state after it.
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`]; nothing was changed, except perhaps if the store says *unknown*.
+    /// - [`StateError::Store`]; nothing was changed, except perhaps if the store says *unknown*.
+    /// - [`StateError::Foreign`]: it is somebody else's, and was not changed.
     pub fn attempt_started(&self, sha: &Sha, now: Moment) -> Result<ReleaseState, StateError> {
         self.update(|state| {
             state.attempt_started(sha, now);
@@ -113,12 +126,29 @@ impl ReleaseStore {
         &self,
         mut transition: impl FnMut(&mut ReleaseState) -> bool,
     ) -> Result<ReleaseState, StateError> {
-        Ok(self.document.update(|state| {
-            if transition(state) {
-                Change::Write(state.clone())
-            } else {
-                Change::Keep(state.clone())
+        let updated = self.document.try_update(|state| {
+            self.check_owner(state)?;
+            if !transition(state) {
+                return Ok(Change::Keep(state.clone()));
             }
-        })?)
+            if let Some(owner) = &self.owner {
+                owner.sign(state);
+            }
+            Ok(Change::Write(state.clone()))
+        });
+        updated.map_err(|error| match error {
+            UpdateError::Refused(foreign) => foreign,
+            UpdateError::Store(error) => error.into(),
+        })
+    }
+
+    fn check_owner(&self, state: &ReleaseState) -> Result<(), StateError> {
+        match (&self.owner, Owner::of(state)) {
+            (Some(wanted), Some(found)) if found != *wanted => {
+                let (place, wanted) = (self.place(), wanted.clone());
+                Err(StateError::Foreign { place, found, wanted })
+            }
+            _ => Ok(()),
+        }
     }
 }

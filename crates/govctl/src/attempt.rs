@@ -139,7 +139,7 @@ impl Attempt<'_> {
     /// the audit log, which only rises: the fence that the command gets.
     fn write_intent(&self) -> Result<u64, CliError> {
         let now = self.context.now();
-        self.context.releases().attempt_started(self.sha, now.into())?;
+        self.context.releases(self.project).attempt_started(self.sha, now.into())?;
         let mut entry = self.entry("deploy_started", now);
         entry.why = self.redeploy.map(str::to_owned);
         Ok(self.context.audit().append(&entry)?)
@@ -149,7 +149,7 @@ impl Attempt<'_> {
     fn take_back(&self, before: &Option<DeliveryId>, why: &str, out: &Output) {
         let now = self.context.now();
         let taken_back = || -> Result<(), CliError> {
-            self.context.releases().abandon(self.sha)?;
+            self.context.releases(self.project).abandon(self.sha)?;
             match before {
                 Some(before) => self.context.deliveries().record(&self.key(), before)?,
                 None => {
@@ -180,7 +180,7 @@ impl Attempt<'_> {
                 self.sha.short()
             )],
         };
-        let releases = self.context.releases();
+        let releases = self.context.releases(self.project);
         releases
             .finished(self.sha, result, now.into())
             .map_err(|error| unrecorded(error.into()))?;
@@ -197,7 +197,7 @@ impl Attempt<'_> {
 
     fn command(&self, argv: &[String], out: &Output) -> Result<Command, CliError> {
         let (program, args) = argv.split_first().ok_or_else(|| CliError::usage("no command"))?;
-        let live = self.context.releases().load()?.production_sha_current;
+        let live = self.context.releases(self.project).load()?.production_sha_current;
         let mut command = Command::new(program);
         command
             .args(args)

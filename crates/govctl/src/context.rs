@@ -9,12 +9,14 @@ use std::{
     time::SystemTime,
 };
 
-use booty_state::{AuditLog, DeliveryCache, Keep, ReleaseStore, SecurityOverrides, StateDirFacts};
+use booty_state::{
+    AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides, StateDirFacts,
+};
 use flock_guard::{LockFile, LockStatus, Wait};
 use jiff::Timestamp;
 use state_store::Store;
 
-use crate::{cli::Global, exit::CliError, git::Git};
+use crate::{cli::Global, exit::CliError, git::Git, project::Project};
 
 /// Environment, clock, workspace and state directory of one run.
 #[derive(Debug)]
@@ -89,8 +91,11 @@ impl Context {
         Git::new(&self.workspace)
     }
 
-    pub(crate) fn releases(&self) -> ReleaseStore {
-        ReleaseStore::new(&self.store())
+    pub(crate) fn releases(&self, project: &Project) -> ReleaseStore {
+        ReleaseStore::new(&self.store()).owned_by(Owner {
+            repo: project.repo.clone(),
+            environment: project.environment().to_owned(),
+        })
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryCache {

@@ -118,6 +118,9 @@ impl From<StateError> for CliError {
     fn from(error: StateError) -> CliError {
         match error {
             StateError::Store(error) => error.into(),
+            error @ StateError::Foreign { .. } => CliError::usage(error.to_string())
+                .hint("give each repository and environment a state of its own: --state-dir DIR")
+                .hint("if it is the same repository under another name: --repo OWNER/NAME"),
             other => CliError::broken(other.to_string()).with_causes(chain(other.source())),
         }
     }

@@ -80,7 +80,7 @@ pub(crate) fn release_and_progress(
     project: &Project,
     question: &Question,
 ) -> Result<(ReleaseState, Option<InProgress>), CliError> {
-    let release = context.releases().load()?;
+    let release = context.releases(project).load()?;
     let Some(sha) = release.unknown().first().map(ToString::to_string) else {
         return Ok((release, None));
     };
@@ -89,7 +89,7 @@ pub(crate) fn release_and_progress(
     }
     let status = context.deploy_lock_status(project.environment())?;
     if !status.held {
-        return Ok((context.releases().load()?, None));
+        return Ok((context.releases(project).load()?, None));
     }
     let holder = status.holder.map_or_else(
         || "somebody who left no name".to_owned(),

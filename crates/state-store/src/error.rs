@@ -126,9 +126,8 @@ pub enum Damage {
 }
 
 /// Why [`Document::try_update`](crate::Document::try_update) changed nothing, or perhaps
-/// nothing.
+/// nothing. Exhaustive on purpose: a change is refused by the caller or by the store.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum UpdateError<E> {
     /// The caller's change said no. The document is untouched.
     #[error("the change was refused")]

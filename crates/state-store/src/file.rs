@@ -128,11 +128,6 @@ impl Turn for FileTurn {
                 Err(StoreError::Unknown { place, source })
             }
             Err(CommitError::Replace(source)) => Err(StoreError::Unwritten { place, source }),
-            Err(other) => Err(StoreError::Io {
-                action: "replace",
-                place,
-                source: io::Error::other(other.to_string()),
-            }),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{sync::Barrier, thread};
 
-use booty_state::{Claim, DeliveryCache, DeployResult, Keep, ReleaseState, ReleaseStore, Repo};
+use booty_state::{
+    Claim, DeliveryCache, DeployResult, Keep, Owner, ReleaseState, ReleaseStore, Repo, StateError,
+};
 use state_store::Store;
 
 use crate::{at, id, key, sha};
@@ -28,6 +30,28 @@ fn at_once<R: Send>(body: impl Fn(usize) -> R + Sync) -> Vec<R> {
         let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || run(number))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+#[test]
+fn a_state_belongs_to_whoever_changed_it_first() {
+    every_backend(|backend, store| {
+        let of = |repo: &str, environment: &str| {
+            let (repo, environment) = (repo.parse().unwrap(), environment.to_owned());
+            ReleaseStore::new(store).owned_by(Owner { repo, environment })
+        };
+        // What the old program wrote says nothing about its owner.
+        ReleaseStore::new(store).attempt_started(&sha('a'), at("2026-11-20T18:53:00Z")).unwrap();
+        let mine = of("acme/shop", "production");
+        mine.finished(&sha('a'), DeployResult::Success, at("2026-11-20T18:54:00Z")).unwrap();
+        assert!(mine.load().unwrap().is_live(&sha('a')), "{backend}");
+
+        for other in [of("acme/blog", "production"), of("acme/shop", "staging")] {
+            assert!(matches!(other.load(), Err(StateError::Foreign { .. })), "{backend}");
+            let changed = other.attempt_started(&sha('b'), at("2026-11-20T18:55:00Z"));
+            assert!(matches!(changed, Err(StateError::Foreign { .. })), "{backend}");
+        }
+        assert!(mine.load().unwrap().unknown().is_empty(), "{backend}");
+    });
 }
 
 #[test]

@@ -36,10 +36,10 @@ pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<
     if let Some(id) = &args.delivery_id {
         context.deliveries().record(&DeliveryKey::of(&project.repo, &sha), id)?;
     }
-    let before = context.releases().load()?.last_deploy_result;
+    let before = context.releases(&project).load()?.last_deploy_result;
     match &args.result {
-        DeployResult::Pending => context.releases().attempt_started(&sha, now.into())?,
-        result => context.releases().finished(&sha, result.clone(), now.into())?,
+        DeployResult::Pending => context.releases(&project).attempt_started(&sha, now.into())?,
+        result => context.releases(&project).finished(&sha, result.clone(), now.into())?,
     };
     let mut entry = NewEntry::new(now.into(), context.who(), "recorded")
         .about(&project.repo, &sha)

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
         .about(&project.repo, &sha)
         .changing("unknown", result.as_str());
     entry.why.clone_from(&args.reason);
-    context.releases().finished(&sha, result, now.into())?;
+    context.releases(&project).finished(&sha, result, now.into())?;
     context.audit().append(&entry)?;
     lock.release();
     out.report(&status::Report::of(context, &project)?)?;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
 
 /// Whether the commit was started or claimed and nothing says how that ended.
 fn is_unknown(context: &Context, project: &Project, sha: &Sha) -> Result<bool, CliError> {
-    let release = context.releases().load()?;
+    let release = context.releases(project).load()?;
     if release.unknown().contains(&sha) {
         return Ok(true);
     }

@@ -86,3 +86,21 @@ fn the_state_directory_is_found_as_promised() {
         "/y"
     );
 }
+
+#[test]
+fn the_state_of_another_repository_or_environment_is_no_answer() {
+    let bench = Bench::new();
+    bench.run(&["--repo", "acme/shop", "record", SHA, "success"]).exits(0);
+    bench.run(&["--repo", "acme/shop", "status"]).exits(0);
+    let ran = bench.run(&["--repo", "acme/blog", "check", SHA]).exits(2);
+    assert!(
+        ran.stderr().contains("is the state of `acme/shop` in `production`"),
+        "{}",
+        ran.stderr()
+    );
+    bench.run(&["--repo", "acme/blog", "record", SHA, "failure"]).exits(2);
+    let staging = [("RELEASE_GOVERNOR_PRODUCTION_ENVIRONMENT_NAME", "staging")];
+    bench.run_with(&staging, &["--repo", "acme/shop", "status"]).exits(2);
+    let json = bench.run(&["--repo", "acme/shop", "status", "--json"]).exits(0).json();
+    assert_eq!(json["last_deploy_result"], "success");
+}
