@@ -1,7 +1,7 @@
 //! Where the state is.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
 };
 
@@ -44,14 +44,14 @@ pub struct StateDirFacts {
 pub fn state_dir(facts: StateDirFacts) -> PathBuf {
     let StateDirFacts { explicit, env_override, home, working_dir } = facts;
     let named = [explicit, env_override.map(PathBuf::from)];
-    let below_home = home.filter(|home| !home.is_empty()).map(|home| below(Path::new(&home)));
-    let mut candidates = named.into_iter().chain([below_home]).flatten();
-    let found = candidates.find(|path| !path.as_os_str().is_empty());
-    found.map_or_else(|| below(&working_dir), |path| working_dir.join(path))
+    let mut named = named.into_iter().flatten();
+    let named = named.find(|path| !path.as_os_str().is_empty());
+    working_dir.join(named.unwrap_or_else(|| below(&home.unwrap_or_default())))
 }
 
-fn below(dir: &Path) -> PathBuf {
-    dir.join(".booty").join("state")
+/// An empty home is the working directory's own start.
+fn below(home: &OsStr) -> PathBuf {
+    Path::new(home).join(".booty").join("state")
 }
 
 /// Creates the state directory if it is missing, private to its user (0700), so that it

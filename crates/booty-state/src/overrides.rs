@@ -24,13 +24,13 @@ const LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
 ///
 /// # let dir = tempfile::tempdir()?;
 /// # let text = r#"{"acme/site:9f2c1ab5d0": {"reason": "secret", "created_at": "2026-11-19T00:00:00+00:00"}}"#;
-/// # atomic_write(&dir.path().join("security_overrides.json"), text);
+/// # given(&dir.path().join("security_overrides.json"), text);
 /// let overrides = SecurityOverrides::new(&Store::files(dir.path()));
 /// let now: Moment = "2026-11-20T18:53:00Z".parse()?;
 /// let found = overrides.find(&"acme/site".parse()?, &"9f2c1ab5d0".parse()?, now)?;
 /// assert_eq!(found.unwrap().to_string(), "secret");
 /// # #[expect(clippy::disallowed_methods, reason = "the other program")]
-/// # fn atomic_write(path: &std::path::Path, text: &str) { std::fs::write(path, text).unwrap() }
+/// # fn given(path: &std::path::Path, text: &str) { std::fs::write(path, text).unwrap() }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -107,7 +107,4 @@ impl fmt::Display for Override {
 #[serde(transparent)]
 struct Overrides(HashMap<String, Override>);
 
-impl Schema for Overrides {
-    /// Every key is a commit's.
-    const FORMAT: Option<u64> = None;
-}
+impl Schema for Overrides {}

@@ -119,6 +119,18 @@ fn abandoning_leaves_alone_what_came_after() {
     assert_eq!((state.last_deploy_time, state.last_deploy_result), (Some(minute(1)), Failure));
 }
 
+/// Two of the old program at once: the last fields are about one deploy, the history ends
+/// with another.
+#[test]
+fn abandoning_leaves_alone_what_the_last_fields_say_of_another_commit() {
+    let mut state = ReleaseState::default();
+    state.attempt_started(&sha('a'), minute(0));
+    state.last_deploy_attempt_sha = Some(sha('b'));
+    assert!(state.abandon(&sha('a')));
+    assert_eq!(state.last_deploy_attempt_sha, Some(sha('b')));
+    assert_eq!(state.last_deploy_time, Some(minute(0)));
+}
+
 #[test]
 fn the_history_keeps_the_open_ones_the_last_hour_and_a_hundred_more() {
     let mut state = ReleaseState::default();

@@ -1,13 +1,13 @@
 //! The documents in their stores: one contract, every backend, many at once.
 
-use std::{sync::Barrier, thread};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Barrier, thread};
 
 use booty_state::{
     Claim, DeliveryCache, DeployResult, Keep, Owner, ReleaseState, ReleaseStore, Repo, StateError,
 };
 use state_store::Store;
 
-use crate::{at, id, key, sha};
+use crate::{at, given, id, key, sha};
 
 const THREADS: usize = 8;
 
@@ -116,23 +116,43 @@ fn each_change_of_the_cache_is_there_when_it_returns() {
     });
 }
 
+/// Which file is there: every replace makes another.
+fn inode(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().ino()
+}
+
 #[test]
 fn a_claim_of_what_is_handled_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let deliveries = DeliveryCache::new(&Store::files(dir.path()), Keep::Newest(1));
-    let path = dir.path().join("delivery_ids.json");
-    let state = || {
-        let metadata = std::fs::metadata(&path).unwrap();
-        (std::os::unix::fs::MetadataExt::ino(&metadata), metadata.modified().unwrap())
-    };
     let about = key("a/b:one");
     assert_eq!(deliveries.claim(&about, &id("1")).unwrap(), Claim::New);
-    let before = state();
+    let path = dir.path().join("delivery_ids.json");
+    let before = inode(&path);
     let already = Claim::Already { by: "1".to_owned() };
     assert_eq!(deliveries.claim(&about, &id("2")).unwrap(), already);
     assert!(!deliveries.give_back(&about, &id("2")).unwrap());
     assert_eq!(deliveries.prune(Keep::default()).unwrap(), 0);
-    assert_eq!(state(), before);
+    assert_eq!(inode(&path), before);
+}
+
+#[test]
+fn abandoning_what_is_not_open_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let releases = ReleaseStore::new(&Store::files(dir.path()));
+    let path = dir.path().join("release.json");
+    let state = releases.finished(&sha('a'), DeployResult::Success, at("2026-11-20T18:53:00Z"));
+    let before = inode(&path);
+    assert_eq!(releases.abandon(&sha('a')).unwrap(), state.unwrap());
+    assert_eq!(inode(&path), before);
+}
+
+#[test]
+fn a_delivery_cache_has_no_format_and_a_key_called_version_is_a_key() {
+    let dir = tempfile::tempdir().unwrap();
+    given(&dir.path().join("delivery_ids.json"), "{\"version\": \"9\"}");
+    let deliveries = DeliveryCache::new(&Store::files(dir.path()), Keep::default());
+    assert_eq!(deliveries.claim(&key("a/b:one"), &id("1")).unwrap(), Claim::New);
 }
 
 #[test]
