@@ -122,10 +122,16 @@ impl Link {
         Link { lines: number, head: digest(line) }
     }
 
+    /// The number of the line that comes next. A garbled line before it can claim any
+    /// number, and must not keep the log from going on.
+    pub(crate) fn next(&self) -> u64 {
+        self.lines.saturating_add(1)
+    }
+
     /// The line that comes next.
     pub(crate) fn line_for(&self, new: NewEntry) -> String {
         let NewEntry { time, who, what, repo, sha, why, before, after } = new;
-        let (seq, prev, hash) = (self.lines + 1, self.head.clone(), String::new());
+        let (seq, prev, hash) = (self.next(), self.head.clone(), String::new());
         let entry = Entry { seq, time, who, what, repo, sha, why, before, after, prev, hash };
         let line = serde_json::to_string(&entry).expect("a JSON value and texts can be written");
         let body = line.strip_suffix(HASH_END).and_then(|line| line.strip_suffix(HASH_START));
@@ -140,7 +146,7 @@ impl Link {
         if line.strip_suffix(&end).is_none_or(|body| digest(body) != entry.hash) {
             return Err(ChainBreak::Changed);
         }
-        let expected = self.lines + 1;
+        let expected = self.next();
         if entry.seq != expected {
             return Err(ChainBreak::Number { found: entry.seq, expected });
         }

@@ -79,7 +79,7 @@ impl AuditLog {
         let mut seq = 0;
         self.log.append(|last| {
             let link = self.link_after(last);
-            seq = link.lines + 1;
+            seq = link.next();
             link.line_for(new.clone())
         })?;
         Ok(seq)
@@ -110,7 +110,7 @@ impl AuditLog {
             };
             followed.map_err(|source| StateError::ChainBroken {
                 place: self.place(),
-                line: link.lines + 1,
+                line: link.next(),
                 source,
             })?;
         }

@@ -166,6 +166,14 @@ fn a_flaw_stays_to_be_found_and_keeps_nothing_out() {
 }
 
 #[test]
+fn a_garbled_number_does_not_stop_the_log() {
+    let (dir, log) = log_of(0);
+    given(&dir.path().join("audit.jsonl"), format!("{{\"seq\":{}}}\n", u64::MAX));
+    assert_eq!(log.append(&entry(1)).unwrap(), u64::MAX);
+    assert_eq!(flaw(&log).0, 1);
+}
+
+#[test]
 fn a_torn_last_line_was_never_written() {
     let (dir, log) = log_of(2);
     let path = dir.path().join("audit.jsonl");
