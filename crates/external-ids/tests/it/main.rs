@@ -1,0 +1,3 @@
+//! The public promise of `external-ids`.
+
+mod syntax;
