@@ -1,6 +1,50 @@
-//! Why a text is not an id.
+//! Why a text is not an id, or an id could not be handed out or recorded.
 
-use crate::{Tracker, TrackerKey};
+use state_store::StoreError;
+
+use crate::{ExternalId, InternalId, Series, Tracker, TrackerKey};
+
+/// Why ids could not be read, handed out or recorded, told apart by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdsError {
+    /// The internal id has another external id in that tracker. Nothing was recorded.
+    #[error("`{internal}` already has `{external}` in {}", external.tracker())]
+    HasAnother {
+        /// The internal id.
+        internal: InternalId,
+        /// What it has.
+        external: ExternalId,
+    },
+    /// The external id belongs to another internal id. Nothing was recorded.
+    #[error("`{external}` in {} belongs to `{internal}`", external.tracker())]
+    Taken {
+        /// The external id.
+        external: ExternalId,
+        /// Whose it is.
+        internal: InternalId,
+    },
+    /// There are ids, and no counters: nobody knows which numbers were handed out. No number
+    /// was. A person brings the counters back, or has them rebuilt
+    /// ([`ExternalIds::rebuild_counters`](crate::ExternalIds::rebuild_counters)).
+    #[error("`{counters}` is missing, although there are ids in `{mapping}`")]
+    CountersMissing {
+        /// The document that is missing.
+        counters: String,
+        /// The document that has ids.
+        mapping: String,
+    },
+    /// The series has no number left. Nothing was handed out.
+    #[error("{series} has no number left")]
+    Exhausted {
+        /// The series.
+        series: Series,
+    },
+    /// The store could not do it. No id was handed out, but a number may be skipped; what its
+    /// variants say is about one of the two documents.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Why a text from outside is not what it should be. Nothing was read or changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +87,29 @@ fn shown(found: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_message_names_what_it_is_about() {
+        let internal: InternalId = "TASK-E01-b2c4".parse().unwrap();
+        let external = ExternalId::parse(Tracker::Jira, "PROJ-7").unwrap();
+        let series = external.series().clone();
+        let place = |name: &str| format!("/state/{name}.json");
+        let messages = [
+            (
+                IdsError::HasAnother { internal: internal.clone(), external: external.clone() },
+                "`TASK-E01-b2c4` already has `PROJ-7` in jira",
+            ),
+            (IdsError::Taken { external, internal }, "`PROJ-7` in jira belongs to `TASK-E01-b2c4`"),
+            (
+                IdsError::CountersMissing { counters: place("c"), mapping: place("m") },
+                "`/state/c.json` is missing, although there are ids in `/state/m.json`",
+            ),
+            (IdsError::Exhausted { series }, "jira PROJ has no number left"),
+        ];
+        for (error, message) in messages {
+            assert_eq!(error.to_string(), message);
+        }
+    }
 
     #[test]
     fn a_refused_text_cannot_fill_the_screen_or_steer_the_terminal() {

@@ -103,6 +103,10 @@ impl ExternalId {
         Ok(ExternalId { series: Series::new(tracker, key)?, number })
     }
 
+    pub(crate) fn new(series: Series, number: NonZeroU64) -> ExternalId {
+        ExternalId { series, number }
+    }
+
     /// The tracker.
     #[must_use]
     pub fn tracker(&self) -> Tracker {
