@@ -3,7 +3,13 @@
 
 mod counters;
 mod format;
+mod interrupted;
+mod killed;
 mod map;
+mod model;
+mod other;
+mod processes;
+mod shaky;
 mod syntax;
 
 use std::{
