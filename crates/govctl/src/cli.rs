@@ -120,6 +120,8 @@ enum Command {
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
     #[command(subcommand)]
+    Ids(commands::ids::IdsCommand),
+    #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
     State(commands::state::StateCommand),
@@ -138,6 +140,7 @@ impl Cli {
             Command::Resolve(args) => commands::resolve::run(args, context, out),
             Command::History(args) => commands::history::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
+            Command::Ids(command) => commands::ids::run(command, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),

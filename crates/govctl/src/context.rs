@@ -12,6 +12,7 @@ use std::{
 use booty_state::{
     AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides, StateDirFacts,
 };
+use external_ids::ExternalIds;
 use flock_guard::{LockFile, LockStatus, Wait};
 use jiff::Timestamp;
 use state_store::Store;
@@ -100,6 +101,10 @@ impl Context {
 
     pub(crate) fn deliveries(&self) -> DeliveryCache {
         DeliveryCache::new(&self.store(), Keep::default())
+    }
+
+    pub(crate) fn ids(&self) -> ExternalIds {
+        ExternalIds::new(&self.store())
     }
 
     pub(crate) fn overrides(&self) -> SecurityOverrides {

@@ -39,6 +39,8 @@ impl Exit {
 /// Why a command could not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// 1: the answer is no, and why; nothing was changed.
+    Refused,
     /// 2: bad flag, bad `.booty.yml`, bad sha, bad environment value.
     Usage,
     /// 3: I/O error, damaged state, git failure.
@@ -52,6 +54,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn code(self) -> u8 {
         match self {
+            Kind::Refused => 1,
             Kind::Usage => 2,
             Kind::Broken => 3,
             Kind::Busy => 5,
@@ -62,6 +65,7 @@ impl Kind {
     /// The word in `error.kind` of the JSON form.
     pub(crate) fn word(self) -> &'static str {
         match self {
+            Kind::Refused => "refused",
             Kind::Usage => "usage",
             Kind::Broken => "broken",
             Kind::Busy => "busy",

@@ -104,6 +104,9 @@ impl Output {
     }
 
     fn print(&self, text: &str) -> Result<(), CliError> {
+        if text.is_empty() {
+            return Ok(());
+        }
         let mut stdout = AutoStream::new(io::stdout(), self.color).lock();
         written(writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()))
     }

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod ids;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod state;

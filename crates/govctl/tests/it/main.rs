@@ -6,6 +6,7 @@
 mod answers;
 mod config;
 mod delivery;
+mod ids;
 mod misuse;
 
 use std::{
