@@ -38,6 +38,18 @@ pub(crate) fn left_behind(path: &Path, holder: &Holder, why: &str, now: SystemTi
     );
 }
 
+pub(crate) fn broken(path: &Path, holder: &Holder, why: &str) {
+    warn!(
+        target: "flock_guard",
+        path = %path.display(),
+        pid = holder.pid,
+        hostname = %holder.hostname,
+        since = %holder.created,
+        why,
+        "broke the lock of a stale holder"
+    );
+}
+
 pub(crate) fn not_recorded(path: &Path, error: &io::Error) {
     warn!(
         target: "flock_guard",

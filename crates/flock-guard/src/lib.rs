@@ -37,6 +37,10 @@
 //! so that it costs no processor time and gets the lock about 0.1 ms after the
 //! release. See [`Wait`].
 //!
+//! A lock whose holder hangs or is dead can be taken over, if the caller wants that
+//! ([`Breaking`]): a new lock file, locked already, replaces the old one. The old
+//! holder fails its check from then on.
+//!
 //! What an operator should know becomes a `tracing` event with the target
 //! `flock_guard`: acquired, released and waiting (info), took over a lock that
 //! its holder left behind (warn), timed out (error).
@@ -54,6 +58,7 @@
 //!   or is dead and the child's copy is closed.
 //! - `mem::forget` of a guard keeps the lock until the process ends.
 
+mod breaking;
 mod error;
 mod event;
 mod guard;
@@ -65,8 +70,10 @@ mod place;
 mod process;
 mod record;
 mod registry;
+mod takeover;
 mod wait;
 
+pub use breaking::Breaking;
 pub use error::LockError;
 pub use guard::LockGuard;
 pub use holder::{Holder, InvalidToken, Token};

@@ -1,10 +1,12 @@
 //! From a path to a lock that is held.
 
+use crate::breaking::Judge;
 use crate::opened::{Mode, Opened};
 use crate::process::{self, Process};
 use crate::record::{self, Record};
+use crate::takeover::{self, Judged};
 use crate::wait::{self, Outcome};
-use crate::{Holder, Life, LockError, LockGuard, Token, Wait, event, registry};
+use crate::{Breaking, Holder, Life, LockError, LockGuard, Token, Wait, event, registry};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LockFile {
     path: Arc<Path>,
+    breaking: Breaking,
 }
 
 /// What looking at a lock shows.
@@ -37,7 +40,14 @@ impl LockFile {
     /// Names the lock file at `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> LockFile {
-        LockFile { path: Arc::from(path.into()) }
+        LockFile { path: Arc::from(path.into()), breaking: Breaking::Never }
+    }
+
+    /// Sets when a waiter may take the lock from whoever holds it; never if this is never
+    /// set. Only [`exclusive`](LockFile::exclusive) breaks, and only while it waits.
+    #[must_use]
+    pub fn breaking(self, breaking: Breaking) -> LockFile {
+        LockFile { breaking, ..self }
     }
 
     /// Names the lock file of a document: beside it, with `.lock` at the end of its name.
@@ -122,9 +132,34 @@ impl LockFile {
         Ok(LockStatus { held, holder, is_me })
     }
 
+    /// Takes the lock from the acquisition `token`, by an order of somebody who has judged it:
+    /// see [`status`](LockFile::status). A lock that is free is simply taken.
+    ///
+    /// # Errors
+    ///
+    /// - [`LockError::Busy`]: somebody else holds it by now, or is breaking it.
+    /// - As for [`exclusive`](LockFile::exclusive) otherwise.
+    pub fn take_over(&self, token: Token) -> Result<LockGuard, LockError> {
+        match self.exclusive(Wait::Never) {
+            Err(LockError::Busy { holder: Some(holder), .. }) if holder.token == Some(token) => {
+                let me = process::me();
+                let Some(opened) = Opened::existing(&self.path)? else {
+                    return Err(self.busy(Duration::ZERO));
+                };
+                let why = "somebody ordered it";
+                let judged = Judged { file: opened.id, holder: *holder, why };
+                takeover::take_over(&self.path, &judged, &me)?
+                    .ok_or_else(|| self.busy(Duration::ZERO))
+            }
+            other => other,
+        }
+    }
+
     fn acquire(&self, mode: Mode, wait: Wait) -> Result<LockGuard, LockError> {
         let me = process::me();
         let mut waiting: Option<Instant> = None;
+        let breaking = if mode == Mode::Exclusive { self.breaking } else { Breaking::Never };
+        let mut judge = Judge::new(breaking);
         for _ in 0..MOST_REPLACEMENTS {
             let mut opened = Opened::create(&self.path, mode)?;
             if registry::would_deadlock(opened.id, mode, me.pid) {
@@ -138,9 +173,10 @@ impl LockFile {
                     event::waiting(&self.path, record::holder(&opened.file).as_ref());
                     Instant::now()
                 });
-                opened = match wait::queue(opened, mode, wait.deadline(start), me.pid)? {
+                opened = match wait::queue(opened, mode, wait.deadline(start), &mut judge, &me)? {
                     Outcome::Locked(opened) => opened,
                     Outcome::Replaced => continue,
+                    Outcome::TakenOver(guard) => return Ok(guard),
                     Outcome::TimedOut => return Err(self.timed_out(start.elapsed())),
                 };
             }
@@ -177,7 +213,7 @@ impl LockFile {
 const MOST_REPLACEMENTS: usize = 1000;
 
 /// Makes the guard of a lock that is had, and tells the world.
-fn hold(opened: Opened, mode: Mode, me: &Process) -> Result<LockGuard, LockError> {
+pub(crate) fn hold(opened: Opened, mode: Mode, me: &Process) -> Result<LockGuard, LockError> {
     let token = process::token().map_err(LockError::io("name the acquisition of", &opened.path))?;
     let record = match mode {
         Mode::Exclusive => sign(&opened, token, me),

@@ -63,6 +63,13 @@ impl Opened {
         Opened::check(file, path)
     }
 
+    /// Makes a file at `hidden` that is to become the lock file at `path`.
+    pub(crate) fn create_new(hidden: &Path, path: &Arc<Path>) -> Result<Opened, LockError> {
+        let file = open(hidden, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+            .map_err(|errno| LockError::io("make a file beside", path)(errno.into()))?;
+        Opened::check(file, path)
+    }
+
     /// Opens the lock file for looking only. `None` if it is missing.
     pub(crate) fn existing(path: &Arc<Path>) -> Result<Option<Opened>, LockError> {
         match open(path, OFlags::RDONLY) {

@@ -1,8 +1,12 @@
 //! How long to wait, and waiting.
 
-use crate::LockError;
-use crate::opened::{Mode, Opened};
+use crate::breaking::Judge;
+use crate::opened::{FileId, Mode, Opened};
 use crate::place::Place;
+use crate::process::Process;
+use crate::takeover::{Judged, take_over};
+use crate::{Life, LockError, LockGuard, record};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +54,8 @@ pub(crate) enum Outcome {
     Locked(Opened),
     /// The path names another file now: open that one and start again.
     Replaced,
+    /// It was taken from its holder.
+    TakenOver(LockGuard),
     /// The deadline has passed.
     TimedOut,
 }
@@ -59,12 +65,13 @@ pub(crate) fn queue(
     opened: Opened,
     mode: Mode,
     deadline: Option<Instant>,
-    pid: u32,
+    judge: &mut Judge,
+    me: &Process,
 ) -> Result<Outcome, LockError> {
     let (path, id) = (Arc::clone(&opened.path), opened.id);
-    let place = match Place::take_over(id, mode, pid) {
+    let place = match Place::take_over(id, mode, me.pid) {
         Some(place) => place,
-        None => Place::enter(opened, mode, pid)
+        None => Place::enter(opened, mode, me.pid)
             .map_err(LockError::io("start a thread that waits for", &path))?,
     };
     let given_up = loop {
@@ -80,11 +87,32 @@ pub(crate) fn queue(
         if !matches!(id.is_at(&path), Ok(true)) {
             break Some(Outcome::Replaced);
         }
+        if judge.is_needed()
+            && let Some(guard) = break_lock(&path, id, judge, me)?
+        {
+            break Some(Outcome::TakenOver(guard));
+        }
     };
     match (place.leave(), given_up) {
+        // What was queued for is the old file, which the take-over has replaced.
+        (_, Some(taken @ Outcome::TakenOver(_))) => Ok(taken),
         (Some(served), _) => served.map(Outcome::Locked).map_err(LockError::io("lock", &path)),
         (None, given_up) => {
             Ok(given_up.expect("only a served place ends the loop without a reason"))
         }
     }
+}
+
+/// Breaks the lock if what was seen of its holder allows it.
+fn break_lock(
+    path: &Arc<Path>,
+    file: FileId,
+    judge: &mut Judge,
+    me: &Process,
+) -> Result<Option<LockGuard>, LockError> {
+    let Some(opened) = Opened::existing(path)? else { return Ok(None) };
+    let holder = record::holder(&opened.file);
+    let Some(why) = judge.look(holder.clone(), Life::of, Instant::now()) else { return Ok(None) };
+    let Some(holder) = holder else { return Ok(None) };
+    take_over(path, &Judged { file, holder, why }, me)
 }

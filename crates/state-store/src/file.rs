@@ -13,10 +13,11 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use atomic_file::{Backup, CommitError, Options, PendingFile, ReplaceError};
-use flock_guard::{LockError, LockFile, LockGuard, Wait};
+use flock_guard::{Breaking, LockError, LockFile, LockGuard, Wait};
 use rustix::{
     fs::{Mode, OFlags},
     io::{Errno, retry_on_intr},
@@ -33,12 +34,26 @@ pub(crate) const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct FileBackend {
     dir: PathBuf,
+    breaking: Breaking,
 }
+
+/// How long one change may take before whoever waits breaks its lock. A change takes
+/// milliseconds, so its holder hangs; and it is fenced, so it can do no harm when it wakes up.
+const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 impl FileBackend {
     /// Documents are files in `dir`, which is created, private, with the first change.
     pub fn new(dir: impl AsRef<Path>) -> FileBackend {
-        FileBackend { dir: dir.as_ref().to_owned() }
+        let breaking = Breaking::IfHeldFor(STALE_AFTER);
+        FileBackend { dir: dir.as_ref().to_owned(), breaking }
+    }
+
+    /// Sets when a change may take the lock from a change that hangs; after 5 minutes of
+    /// waiting for it if this is never set. Whoever loses the lock like that gets
+    /// [`StoreError::Fenced`] and has changed nothing.
+    #[must_use]
+    pub fn breaking(self, breaking: Breaking) -> FileBackend {
+        FileBackend { breaking, ..self }
     }
 
     /// The document's own file: a link in its place is followed, so that the lock, the slot
@@ -63,7 +78,8 @@ impl Backend for FileBackend {
         if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
             create_private_dir(parent)?;
         }
-        Ok(Box::new(FileTurn::begin(path, self.place(key), wait)?))
+        let lock = LockFile::beside(&path).breaking(self.breaking);
+        Ok(Box::new(FileTurn::begin(&lock, path, self.place(key), wait)?))
     }
 }
 
@@ -77,11 +93,15 @@ struct FileTurn {
 }
 
 impl FileTurn {
-    fn begin(path: PathBuf, place: String, wait: Wait) -> Result<FileTurn, StoreError> {
+    fn begin(
+        lock: &LockFile,
+        path: PathBuf,
+        place: String,
+        wait: Wait,
+    ) -> Result<FileTurn, StoreError> {
         let options = Options::new().backup(Backup::Beside).mode_if_new(0o600);
         loop {
-            let guard =
-                LockFile::beside(&path).exclusive(wait).map_err(|source| locked(&place, source))?;
+            let guard = lock.exclusive(wait).map_err(|source| locked(&place, source))?;
             let unwritten = |source| StoreError::Unwritten { place: place.clone(), source };
             let leftovers = atomic_file::leftover_slots(&path).map_err(unwritten)?;
             let slot =

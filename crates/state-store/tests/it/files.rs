@@ -3,11 +3,15 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 
 use flock_guard::LockFile;
-use state_store::{Change, Store, StoreError, Wait, create_private_dir};
+use state_store::{
+    Breaking, Change, Document, FileBackend, Store, StoreError, Wait, create_private_dir,
+};
 
 use crate::{Counter, KEY, counter, given, names};
 
@@ -65,7 +69,7 @@ fn a_slot_that_a_killed_writer_left_is_removed_by_the_next_update() {
 fn a_writer_that_cannot_get_its_turn_says_who_has_it() {
     let dir = tempfile::tempdir().unwrap();
     let lock = LockFile::beside(&dir.path().join("counter.json"));
-    let held = std::thread::spawn(move || lock.exclusive(Wait::Never).unwrap()).join().unwrap();
+    let held = thread::spawn(move || lock.exclusive(Wait::Never).unwrap()).join().unwrap();
     let store = Store::files(dir.path()).waiting(Wait::UpTo(Duration::from_millis(20)));
     let document = store.document::<Counter>(KEY);
     let error = document.update(|value| value.set(1)).unwrap_err();
@@ -107,6 +111,61 @@ fn a_slot_that_was_taken_away_fences_its_holder() {
         .unwrap_err();
     assert!(matches!(error, StoreError::Fenced { .. }), "{error:?}");
     assert_eq!(document.load().unwrap().unwrap().count, 1);
+}
+
+/// Runs `overtake` while another change of the same document hangs in its closure, and
+/// returns what became of the change that hung.
+fn while_one_hangs(
+    document: impl Fn() -> Document<Counter> + Sync,
+    overtake: impl FnOnce(),
+) -> Result<(), StoreError> {
+    let (hangs, is_hanging) = mpsc::channel();
+    let (wake_up, is_woken) = mpsc::channel();
+    thread::scope(|scope| {
+        let document = &document;
+        let hanging = scope.spawn(move || {
+            let mut runs = 0;
+            document().update(|value| {
+                runs += 1;
+                if runs == 1 {
+                    hangs.send(()).unwrap();
+                    is_woken.recv().unwrap();
+                }
+                value.add(100)
+            })
+        });
+        is_hanging.recv().unwrap();
+        overtake();
+        wake_up.send(()).unwrap();
+        hanging.join().unwrap()
+    })
+}
+
+#[test]
+fn a_change_that_hangs_is_overtaken_and_cannot_commit_what_it_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let document = || {
+        let backend = FileBackend::new(dir.path());
+        let backend = backend.breaking(Breaking::IfHeldFor(Duration::from_millis(150)));
+        Store::on(backend).waiting(Wait::Forever).document::<Counter>(KEY)
+    };
+    let count = || document().load().unwrap().unwrap().count;
+    document().update(|value| value.set(1)).unwrap();
+
+    // Whoever overtakes it only looks: the document is the same, and still it is fenced.
+    let looked = while_one_hangs(document, || {
+        let seen = document().update(|value| Change::Keep(value.count)).unwrap();
+        assert_eq!(seen, 1);
+    });
+    assert!(matches!(looked, Err(StoreError::Fenced { .. })), "{looked:?}");
+    assert_eq!(count(), 1);
+
+    // Whoever overtakes it changes the document: the change runs again on what is there now.
+    while_one_hangs(document, || document().update(|value| value.add(1)).unwrap()).unwrap();
+    assert_eq!(count(), 102);
+    let before = fs::read_to_string(dir.path().join("counter.json.bak")).unwrap();
+    assert!(before.contains("\"count\": 2"), "{before}");
+    assert!(names(dir.path()).iter().all(|name| !name.starts_with('.')), "{:?}", names(dir.path()));
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! Taking a lock from its holder, so that there are never two of them.
+//!
+//! A new lock file is made and locked before anybody can see it, and then renamed over the
+//! old one. Who holds the old file holds a file that no path names: its check fails, and who
+//! waits for it sees that the path names another. Only one breaker works at a time, behind a
+//! *gate* (`NAME.lock.gate`), and before it breaks anything it looks again whether the lock
+//! still is what was judged.
+
+use crate::lock::hold;
+use crate::opened::{FileId, Mode, Opened};
+use crate::process::Process;
+use crate::{Holder, LockError, LockGuard, event, record};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A holder whose lock may be broken, to be found again behind the gate.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) file: FileId,
+    pub(crate) holder: Holder,
+    /// Why it may be broken, for people.
+    pub(crate) why: &'static str,
+}
+
+/// Takes the lock from `judged`. `None` if it is not, or not any more, what was judged, or if
+/// somebody else is breaking it: then the caller goes on waiting.
+pub(crate) fn take_over(
+    path: &Arc<Path>,
+    judged: &Judged,
+    me: &Process,
+) -> Result<Option<LockGuard>, LockError> {
+    let gate = Opened::create(&Arc::from(with_suffix(path, ".gate")), Mode::Exclusive)?;
+    if !gate.try_lock(Mode::Exclusive)? || !is_still(path, judged)? {
+        return Ok(None);
+    }
+    sweep(path);
+    // Behind the gate nobody else makes such a file, and none is left.
+    let hidden = hidden(path, judged);
+    let made = Opened::create_new(&hidden, path)?;
+    let taken = if made.try_lock(Mode::Exclusive)? { Some(made) } else { None };
+    let Some(made) = taken else { return Ok(None) };
+    let guard = hold(made, Mode::Exclusive, me)?;
+    if let Err(error) = rename(&hidden, path) {
+        std::fs::remove_file(&hidden).ok(); // Best effort: the next breaker sweeps.
+        return Err(LockError::io("replace", path)(error));
+    }
+    event::broken(path, &judged.holder, judged.why);
+    gate.unlock();
+    Ok(Some(guard))
+}
+
+/// Whether the path still names the file that was judged, its holder is the one that was
+/// judged, and somebody still holds it. What is free is taken, not broken.
+fn is_still(path: &Arc<Path>, judged: &Judged) -> Result<bool, LockError> {
+    let Some(opened) = Opened::existing(path)? else { return Ok(false) };
+    if opened.id != judged.file || record::holder(&opened.file).as_ref() != Some(&judged.holder) {
+        return Ok(false);
+    }
+    let is_free = opened.try_lock(Mode::Shared)?;
+    opened.unlock();
+    Ok(!is_free)
+}
+
+/// Removes what breakers left that were killed: behind the gate, nobody owns it.
+fn sweep(path: &Path) {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let mut start = OsString::from(".");
+    start.push(name);
+    start.push(".");
+    let is_left = |found: &OsString| {
+        let found = found.as_encoded_bytes();
+        found.starts_with(start.as_encoded_bytes()) && found.ends_with(b".lk")
+    };
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_left(&entry.file_name()) {
+            std::fs::remove_file(entry.path()).ok(); // It takes space and does no other harm.
+        }
+    }
+}
+
+/// The place of the new lock file until it is renamed: beside the old one, so that the rename
+/// is atomic, and named after whose lock is broken.
+fn hidden(path: &Path, judged: &Judged) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(match judged.holder.token {
+        Some(token) => format!(".{token}.lk"),
+        None => format!(".{}.lk", judged.holder.pid),
+    });
+    path.with_file_name(name)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut longer = path.as_os_str().to_owned();
+    longer.push(suffix);
+    longer.into()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lock file is replaced by one that is locked already; nothing of it has to survive a power cut"
+)]
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LockFile, Wait, process};
+
+    fn judged(lock: &LockFile) -> Judged {
+        let opened = Opened::existing(&Arc::from(lock.path())).unwrap().unwrap();
+        let holder = record::read(&opened.file).unwrap();
+        Judged { file: opened.id, holder, why: "a test says so" }
+    }
+
+    #[test]
+    fn what_was_judged_is_looked_at_again_behind_the_gate() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("x.lock"));
+        let path: Arc<Path> = Arc::from(lock.path());
+        let first = lock.exclusive(Wait::Never).unwrap();
+        let judged = judged(&lock);
+        let take = || take_over(&path, &judged, &process::me()).unwrap();
+        // As its holder leaves it that dies: free, and the record says nothing of that.
+        let as_held = std::fs::read(&path).unwrap();
+        drop(first);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &as_held, 0).unwrap();
+        assert!(take().is_none(), "a free lock is not broken");
+
+        let second = lock.exclusive(Wait::Never).unwrap();
+        assert!(take().is_none(), "another holder was not judged");
+        second.check().unwrap();
+    }
+
+    #[test]
+    fn only_one_breaker_gets_through_the_gate() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = LockFile::new(dir.path().join("x.lock"));
+        let path: Arc<Path> = Arc::from(lock.path());
+        let stuck = lock.exclusive(Wait::Never).unwrap();
+        let gate = LockFile::new(with_suffix(&path, ".gate")).exclusive(Wait::Never).unwrap();
+        assert!(take_over(&path, &judged(&lock), &process::me()).unwrap().is_none());
+        stuck.check().unwrap();
+        drop(gate);
+        assert!(take_over(&path, &judged(&lock), &process::me()).unwrap().is_some());
+        assert!(stuck.check().is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! A lock that is taken from its holder has one valid holder, before and after.
+
+use crate::other::Other;
+use crate::{events, eventually, fixture, scribble};
+use flock_guard::{Breaking, LockError, LockFile, Wait};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+const SOON: Breaking = Breaking::IfHeldFor(Duration::from_millis(150));
+const LONG: Wait = Wait::UpTo(Duration::from_secs(20));
+
+#[test]
+fn a_holder_that_keeps_it_too_long_loses_it_and_learns_so() {
+    let fixture = fixture();
+    let mut hanging = Other::start("hold", &fixture.lock);
+    assert_eq!(hanging.says(), "held");
+
+    let patient = fixture.lock.exclusive(Wait::UpTo(Duration::from_millis(300)));
+    assert!(matches!(patient, Err(LockError::Busy { .. })), "nobody is robbed unasked");
+
+    let lock = fixture.lock.clone().breaking(SOON);
+    let (guard, lines) = events::during(|| lock.exclusive(LONG).unwrap());
+    guard.check().unwrap();
+    let status = fixture.lock.status().unwrap();
+    assert!(status.held && status.is_me, "{status:?}");
+    assert_eq!(status.holder.unwrap().token, Some(guard.token()));
+    let warned = lines.iter().any(|line| {
+        line.contains("broke the lock") && line.contains(&format!("pid={}", hanging.child.id()))
+    });
+    assert!(warned, "{lines:?}");
+    hanging.end();
+    guard.check().unwrap();
+    assert!(fixture.lock.exclusive(Wait::Never).is_err(), "the old holder's end frees nothing");
+}
+
+#[test]
+fn who_waited_for_the_old_holder_waits_for_the_new_one() {
+    let fixture = fixture();
+    let old = fixture.lock.exclusive(Wait::Never).unwrap();
+    thread::scope(|scope| {
+        let (patient, breaker) = (fixture.lock.clone(), fixture.lock.clone().breaking(SOON));
+        let waiter = scope.spawn(move || patient.exclusive(LONG).unwrap().token());
+        let guard = scope.spawn(move || breaker.exclusive(LONG).unwrap()).join().unwrap();
+        assert!(matches!(old.check(), Err(LockError::Lost { .. })));
+        drop(old);
+        thread::sleep(Duration::from_millis(250)); // Long enough to take what is not free.
+        assert!(!waiter.is_finished(), "two holders");
+        guard.check().unwrap();
+        let token = guard.token();
+        drop(guard);
+        assert_ne!(waiter.join().unwrap(), token);
+    });
+}
+
+#[test]
+fn of_many_breakers_at_once_each_has_it_alone() {
+    let fixture = fixture();
+    let stuck = fixture.lock.exclusive(Wait::Never).unwrap();
+    let valid = std::sync::atomic::AtomicU32::new(0);
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            let (lock, valid) = (fixture.lock.clone().breaking(SOON), &valid);
+            scope.spawn(move || {
+                let guard = lock.exclusive(LONG).unwrap();
+                assert_eq!(valid.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                guard.check().unwrap();
+                valid.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            });
+        }
+    });
+    assert!(stuck.check().is_err());
+}
+
+#[test]
+fn a_child_of_a_dead_holder_cannot_keep_it() {
+    let fixture = fixture();
+    let mut holder = Other::start("hold-and-hand-to-a-child", &fixture.lock);
+    let child = holder.says();
+    holder.kill();
+    assert!(fixture.lock.status().unwrap().held, "the child has it");
+    let lock = fixture.lock.clone().breaking(Breaking::IfDead);
+    lock.exclusive(LONG).unwrap().check().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
+}
+
+#[test]
+fn a_living_holder_is_not_dead_however_long_it_takes() {
+    let fixture = fixture();
+    let mut living = Other::start("hold", &fixture.lock);
+    assert_eq!(living.says(), "held");
+    let lock = fixture.lock.clone().breaking(Breaking::IfDead);
+    let refused = lock.exclusive(Wait::UpTo(Duration::from_millis(2500)));
+    assert!(matches!(refused, Err(LockError::Busy { .. })), "{refused:?}");
+    living.end();
+}
+
+#[test]
+fn a_holder_without_a_name_is_never_robbed() {
+    let fixture = fixture();
+    let take = || fixture.lock.exclusive(Wait::Never).unwrap();
+    let guard = thread::scope(|scope| scope.spawn(take).join().unwrap());
+    scribble(&fixture.lock, b"");
+    let refused =
+        fixture.lock.clone().breaking(SOON).exclusive(Wait::UpTo(Duration::from_millis(500)));
+    assert!(matches!(refused, Err(LockError::Busy { holder: None, .. })), "{refused:?}");
+    guard.check().unwrap();
+}
+
+#[test]
+fn an_order_breaks_the_acquisition_that_it_names_and_no_other() {
+    let fixture = fixture();
+    let first = fixture.lock.exclusive(Wait::Never).unwrap();
+    let token = first.token();
+    drop(first);
+    let second = thread::scope(|scope| {
+        scope.spawn(|| fixture.lock.exclusive(Wait::Never).unwrap()).join().unwrap()
+    });
+    let refused = fixture.lock.take_over(token);
+    assert!(matches!(refused, Err(LockError::Busy { .. })), "an old order: {refused:?}");
+    second.check().unwrap();
+
+    let third = fixture.lock.take_over(second.token()).unwrap();
+    assert!(matches!(second.check(), Err(LockError::Lost { .. })));
+    third.check().unwrap();
+    drop(second);
+    third.check().unwrap();
+}
+
+#[test]
+fn what_killed_breakers_leave_is_removed_and_nothing_else() {
+    let fixture = fixture();
+    let left = fixture.dir.path().join(".release.json.lock.0123.lk");
+    let other = fixture.dir.path().join(".other.lock.0123.lk");
+    for file in [&left, &other] {
+        scribble(&LockFile::new(file), b"");
+    }
+    let stuck = fixture.lock.exclusive(Wait::Never).unwrap();
+    let lock = fixture.lock.clone().breaking(SOON);
+    thread::scope(|scope| scope.spawn(|| drop(lock.exclusive(LONG).unwrap())).join().unwrap());
+    assert!(!left.exists() && other.exists());
+    drop(stuck);
+    eventually("the lock is free", || !fixture.lock.status().unwrap().held);
+}
