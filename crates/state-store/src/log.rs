@@ -1,14 +1,14 @@
 //! An append-only file of lines: whole lines only, durable one by one.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use flock_guard::{LockFile, Wait};
+use flock_guard::{LockFile, LockGuard, Wait};
 use rustix::fs::OFlags;
 
 use crate::{StoreError, directory::create_private_dir, file::locked};
@@ -36,19 +36,31 @@ const STEP_BYTES: u64 = 8 * 1024;
 #[derive(Debug, Clone)]
 pub struct LineLog {
     path: PathBuf,
+    turns: LockFile,
     wait: Wait,
 }
 
 impl LineLog {
     /// The log at `path`, which need not be there yet.
     pub fn at(path: impl Into<PathBuf>) -> LineLog {
-        LineLog { path: path.into(), wait: Wait::UpTo(Duration::from_secs(30)) }
+        let path = path.into();
+        let turns = LockFile::beside(&path);
+        LineLog { path, turns, wait: Wait::UpTo(Duration::from_secs(30)) }
     }
 
-    /// Sets how long an append waits for its turn; 30 seconds if it is never set.
+    /// Sets how long a change waits for its turn; 30 seconds if it is never set.
     #[must_use]
     pub fn waiting(self, wait: Wait) -> LineLog {
         LineLog { wait, ..self }
+    }
+
+    /// Takes turns by the lock file at `path` instead of one beside the log.
+    ///
+    /// Lock files are never deleted, so logs that come and go share a few. Everybody who
+    /// changes a log has to name the same one.
+    #[must_use]
+    pub fn taking_turns_by(self, path: impl Into<PathBuf>) -> LineLog {
+        LineLog { turns: LockFile::new(path), ..self }
     }
 
     /// Where it is.
@@ -65,33 +77,62 @@ impl LineLog {
     /// [`StoreError::Locked`], [`StoreError::Io`]: nothing was appended, or what was is not
     /// acknowledged and may be missing later. A line that contains a newline is refused.
     pub fn append(&self, line: impl FnOnce(Option<&str>) -> String) -> Result<(), StoreError> {
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(directory) = directory {
-            create_private_dir(directory)?;
-        }
-        let _guard = LockFile::beside(&self.path)
-            .exclusive(self.wait)
-            .map_err(|source| locked(&self.path.display().to_string(), source))?;
-        let is_new = !self.path.exists();
-        let mut file = self.open().map_err(|source| self.failed("open", source))?;
-        let (end, last) = self
-            .cut_torn_line(&mut file)
-            .map_err(|source| self.failed("read the end of", source))?;
-        let mut line = line(last.as_deref());
+        self.append_if(|last| Some(line(last))).map(|_| ())
+    }
+
+    /// As [`append`](LineLog::append), for a line that the last one may forbid. Returns
+    /// whether there was one to append; if not, nothing was changed or created.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](LineLog::append).
+    pub fn append_if(
+        &self,
+        line: impl FnOnce(Option<&str>) -> Option<String>,
+    ) -> Result<bool, StoreError> {
+        let _turn = self.turn()?;
+        let found = self.open(&to_append())?;
+        let (end, last) = match &found {
+            Some(file) => self.cut_torn_line(file)?,
+            None => (0, None),
+        };
+        let Some(mut line) = line(last.as_deref()) else { return Ok(false) };
         if line.contains('\n') {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "a line with a newline in it");
             return Err(self.failed("append to", source));
         }
         line.push('\n');
+        let mut file = match found {
+            Some(file) => file,
+            None => self.create()?,
+        };
         if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
             file.set_len(end).ok(); // Best effort: what stays is cut off by the next append.
             return Err(self.failed("append to", source));
         }
-        if is_new {
-            let synced = File::open(directory.unwrap_or(Path::new("."))).and_then(|d| d.sync_all());
-            synced.map_err(|source| self.failed("sync the directory of", source))?;
+        if end == 0 {
+            self.sync_directory()?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Removes the log if `decide` says so of its last line (`None`: it has no whole line).
+    /// Returns whether there was one to remove; if so, it stays away after a power cut.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`]: nothing was changed. [`StoreError::Io`]: nothing was changed,
+    /// or the log is gone and a power cut may bring it back.
+    pub fn remove_if(&self, decide: impl FnOnce(Option<&str>) -> bool) -> Result<bool, StoreError> {
+        let _turn = self.turn()?;
+        let Some(file) = self.open(&to_append())? else { return Ok(false) };
+        let tail = Tail::of(&file).map_err(|source| self.failed("read the end of", source))?;
+        if !decide(tail.last.as_deref()) {
+            return Ok(false);
+        }
+        fs::remove_file(&self.path).map_err(|source| self.failed("remove", source))?;
+        self.sync_directory()?;
+        Ok(true)
     }
 
     /// Reads the whole lines, oldest first, as they are now. No lock is taken.
@@ -101,32 +142,98 @@ impl LineLog {
     /// [`StoreError::Io`] if it could not be opened. Each line can fail on its own, if it
     /// could not be read or is not UTF-8.
     pub fn lines(&self) -> Result<Lines, StoreError> {
-        let reader = match File::open(&self.path) {
-            Ok(file) => Some(BufReader::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(self.failed("open", source)),
-        };
-        Ok(Lines { reader, log: self.clone() })
+        Ok(Lines { reader: self.open_to_read()?.map(BufReader::new), log: self.clone() })
     }
 
-    fn open(&self) -> io::Result<File> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(&self.path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
+    /// Reads the last whole line as it is now, without the ones before. No lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`].
+    pub fn last(&self) -> Result<Option<String>, StoreError> {
+        let Some(file) = self.open_to_read()? else { return Ok(None) };
+        let tail = Tail::of(&file).map_err(|source| self.failed("read the end of", source))?;
+        Ok(tail.last)
+    }
+
+    fn turn(&self) -> Result<LockGuard, StoreError> {
+        for file in [self.path.as_path(), self.turns.path()] {
+            create_private_dir(directory_of(file))?;
         }
-        Ok(file)
+        let taken = self.turns.exclusive(self.wait);
+        taken.map_err(|source| locked(&self.path.display().to_string(), source))
+    }
+
+    fn create(&self) -> Result<File, StoreError> {
+        let file = self.open(to_append().create(true).mode(0o600))?;
+        // Without its directory a file cannot even be created.
+        file.ok_or_else(|| self.failed("create", io::ErrorKind::NotFound.into()))
+    }
+
+    fn open_to_read(&self) -> Result<Option<File>, StoreError> {
+        self.open(OpenOptions::new().read(true))
+    }
+
+    /// Opens it if it is there, without following a link and without hanging on a FIFO.
+    fn open(&self, options: &OpenOptions) -> Result<Option<File>, StoreError> {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = match options.clone().custom_flags(flags.bits().cast_signed()).open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.failed("open", source)),
+        };
+        match file.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(Some(file)),
+            Ok(_) => Err(self.failed("open", io::Error::other("it is not a regular file"))),
+            Err(source) => Err(self.failed("open", source)),
+        }
     }
 
     /// Removes what follows the last newline. Returns where the file ends now, and its last
     /// line.
-    fn cut_torn_line(&self, file: &mut File) -> io::Result<(u64, Option<String>)> {
+    fn cut_torn_line(&self, file: &File) -> Result<(u64, Option<String>), StoreError> {
+        let failed = |source| self.failed("read the end of", source);
+        let Tail { end, torn, last } = Tail::of(file).map_err(failed)?;
+        if torn > 0 {
+            tracing::warn!(path = %self.path.display(), bytes = torn, "cutting off a torn last line");
+            file.set_len(end).map_err(failed)?;
+        }
+        Ok((end, last))
+    }
+
+    fn sync_directory(&self) -> Result<(), StoreError> {
+        let synced =
+            File::open(directory_of(&self.path)).and_then(|directory| directory.sync_all());
+        synced.map_err(|source| self.failed("sync the directory of", source))
+    }
+
+    fn failed(&self, action: &'static str, source: io::Error) -> StoreError {
+        StoreError::Io { action, place: self.path.display().to_string(), source }
+    }
+}
+
+fn to_append() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true);
+    options
+}
+
+fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// How a log ends.
+struct Tail {
+    /// Where the whole lines end.
+    end: u64,
+    /// How many bytes of a torn line follow.
+    torn: u64,
+    /// The last whole line.
+    last: Option<String>,
+}
+
+impl Tail {
+    fn of(mut file: &File) -> io::Result<Tail> {
         let length = file.metadata()?.len();
         let mut tail = Vec::new();
         let mut start = length;
@@ -137,26 +244,17 @@ impl LineLog {
             start -= step;
             file.seek(SeekFrom::Start(start))?;
             let mut chunk = Vec::new();
-            (&*file).take(step).read_to_end(&mut chunk)?;
+            file.take(step).read_to_end(&mut chunk)?;
             chunk.append(&mut tail);
             tail = chunk;
         }
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let torn = tail.len() - whole;
-        let end = length - torn as u64;
-        if torn > 0 {
-            tracing::warn!(path = %self.path.display(), bytes = torn, "cutting off a torn last line");
-            file.set_len(end)?;
-        }
+        let torn = (tail.len() - whole) as u64;
         let last = tail[..whole].strip_suffix(b"\n").map(|lines| {
             let from = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             String::from_utf8_lossy(&lines[from..]).into_owned()
         });
-        Ok((end, last))
-    }
-
-    fn failed(&self, action: &'static str, source: io::Error) -> StoreError {
-        StoreError::Io { action, place: self.path.display().to_string(), source }
+        Ok(Tail { end: length - torn, torn, last })
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io::Write, thread};
 
 use state_store::{LineLog, StoreError};
 
-use crate::given;
+use crate::{given, names};
 
 fn lines(log: &LineLog) -> Vec<String> {
     log.lines().unwrap().map(|line| line.unwrap()).collect()
@@ -85,4 +85,57 @@ fn a_line_that_is_not_text_is_an_error_of_its_own() {
     file.write_all(b"one\n\xff\xfe\nthree\n").unwrap();
     let read: Vec<bool> = LineLog::at(&path).lines().unwrap().map(|line| line.is_ok()).collect();
     assert_eq!(read, [true, false, true]);
+}
+
+#[test]
+fn a_line_that_the_last_one_forbids_changes_and_creates_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = LineLog::at(&path);
+    assert!(!log.append_if(|last| last.map(|_| "never first".to_owned())).unwrap());
+    assert!(!path.exists());
+    assert!(log.append_if(|last| last.is_none().then(|| "first".to_owned())).unwrap());
+    assert!(!log.append_if(|last| last.is_none().then(|| "first".to_owned())).unwrap());
+    assert_eq!(lines(&log), ["first"]);
+    assert_eq!(log.last().unwrap().as_deref(), Some("first"));
+}
+
+#[test]
+fn a_log_is_removed_only_if_its_last_whole_line_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = LineLog::at(&path);
+    assert!(!log.remove_if(|_| true).unwrap(), "there was nothing to remove");
+    given(&path, "keep\ntor");
+    assert!(!log.remove_if(|last| last != Some("keep")).unwrap());
+    assert!(log.remove_if(|last| last == Some("keep")).unwrap());
+    assert!(log.last().unwrap().is_none());
+    assert_eq!(names(dir.path()), ["log.lock"]);
+}
+
+#[test]
+fn logs_that_come_and_go_can_leave_one_lock_file_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        let log = LineLog::at(dir.path().join(name)).taking_turns_by(dir.path().join("turns"));
+        log.append(|_| "line".to_owned()).unwrap();
+        assert!(log.remove_if(|_| true).unwrap());
+    }
+    assert_eq!(names(dir.path()), ["turns"]);
+}
+
+#[test]
+fn an_append_never_brings_a_removed_log_back() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..20 {
+        let log = LineLog::at(dir.path().join("log"));
+        log.append(|_| "line".to_owned()).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| log.append_if(|last| last.map(str::to_owned)).unwrap());
+            }
+            scope.spawn(|| assert!(log.remove_if(|_| true).unwrap()));
+        });
+        assert!(lines(&log).is_empty());
+    }
 }
