@@ -18,6 +18,11 @@ const TOOLS: &[Tool] = &[
         needed_by: "tests that compare commits, and `tidy`",
     },
     Tool {
+        program: "redis-server",
+        debian_package: "redis-server",
+        needed_by: "tests of sessions on a server; each starts its own",
+    },
+    Tool {
         program: "strace",
         debian_package: "strace",
         needed_by: "crash tests that kill a writer at one system call",
