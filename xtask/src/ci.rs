@@ -62,12 +62,12 @@ pub(crate) fn format() -> Result<()> {
 }
 
 pub(crate) fn lint() -> Result<()> {
-    let command = "cargo clippy --workspace --all-targets --locked -- -D warnings";
+    let command = "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings";
     process::run(&command.split(' ').collect::<Vec<_>>(), &[])
 }
 
 pub(crate) fn rustdoc() -> Result<()> {
-    let words = ["cargo", "doc", "--workspace", "--no-deps", "--locked"];
+    let words = ["cargo", "doc", "--workspace", "--all-features", "--no-deps", "--locked"];
     process::run(&words, &[("RUSTDOCFLAGS", "-Dwarnings")])
 }
 

@@ -12,13 +12,22 @@ pub(crate) fn run() -> Result<usize> {
     let mut passed = 0;
     if process::works(&["cargo", "nextest", "--version"]) {
         // The summary goes to stderr.
-        let words = ["cargo", "nextest", "run", "--workspace", "--locked"];
+        let words = ["cargo", "nextest", "run", "--workspace", "--all-features", "--locked"];
         process::run_watching(&words, Watch::Stderr, |line| passed += in_nextest_summary(line))?;
     } else {
-        let words = ["cargo", "test", "--workspace", "--locked", "--lib", "--bins", "--tests"];
+        let words = [
+            "cargo",
+            "test",
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "--lib",
+            "--bins",
+            "--tests",
+        ];
         process::run_watching(&words, Watch::Stdout, |line| passed += in_libtest_result(line))?;
     }
-    let words = ["cargo", "test", "--doc", "--workspace", "--locked"];
+    let words = ["cargo", "test", "--doc", "--workspace", "--all-features", "--locked"];
     process::run_watching(&words, Watch::Stdout, |line| passed += in_libtest_result(line))?;
     Ok(passed)
 }
