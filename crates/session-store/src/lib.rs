@@ -1,4 +1,4 @@
-//! Sessions and their messages: in memory, in files.
+//! Sessions and their messages: in memory, in files, in Redis.
 //!
 //! A session is a conversation with an agent; its messages are any JSON objects, in order.
 //! Of any number of appends at once, from any number of processes, every acknowledged one is
@@ -31,6 +31,7 @@
 //! |---|---|---|
 //! | [`MemoryStore`] | tests, one process | nothing |
 //! | [`FileStore`] | processes of one machine | a kill and a power cut |
+//! | `RedisStore`, feature `redis` | several machines | what the server is set up to survive |
 //!
 //! An append writes what is new and nothing else, so that its cost does not grow with the
 //! history. [`SessionStore::read`] streams, so that a long history needs no large buffer.
@@ -52,9 +53,13 @@ mod memory;
 mod message;
 mod moment;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod session;
 mod store;
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use error::{Cause, SessionError};
 pub use file::FileStore;
 pub use memory::MemoryStore;

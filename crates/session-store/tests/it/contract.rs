@@ -40,6 +40,24 @@ impl Fixture for Files {
     }
 }
 
+#[cfg(feature = "redis")]
+struct Redis {
+    store: session_store::RedisStore,
+    _server: crate::redis::server::Server,
+}
+
+#[cfg(feature = "redis")]
+impl Fixture for Redis {
+    fn new(expiry: Expiry) -> Redis {
+        let server = crate::redis::server::Server::start();
+        Redis { store: server.store().expiring(expiry), _server: server }
+    }
+
+    fn store(&self) -> &dyn SessionStore {
+        &self.store
+    }
+}
+
 macro_rules! contract {
     ($($claim:ident)*) => {
         mod memory {
@@ -47,6 +65,10 @@ macro_rules! contract {
         }
         mod files {
             $(#[test] fn $claim() { super::$claim::<super::Files>() })*
+        }
+        #[cfg(feature = "redis")]
+        mod redis {
+            $(#[test] fn $claim() { super::$claim::<super::Redis>() })*
         }
     };
 }

@@ -4,6 +4,8 @@
 mod contract;
 mod events;
 mod files;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::{
     ops::ControlFlow,
