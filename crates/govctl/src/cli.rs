@@ -121,6 +121,7 @@ enum Command {
     Delivery(commands::delivery::DeliveryCommand),
     #[command(subcommand)]
     Ids(commands::ids::IdsCommand),
+    Session(commands::session::SessionArgs),
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
@@ -141,6 +142,7 @@ impl Cli {
             Command::History(args) => commands::history::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),
+            Command::Session(args) => commands::session::run(args, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),

@@ -98,6 +98,11 @@ impl CliError {
         CliError { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
 
+    /// An error that is said as it is.
+    pub(crate) fn from_error(kind: Kind, error: &dyn Error) -> CliError {
+        CliError::new(kind, error.to_string()).with_causes(chain(error.source()))
+    }
+
     pub(crate) fn because(self, source: &dyn Error) -> CliError {
         CliError { causes: chain(Some(source)), ..self }
     }

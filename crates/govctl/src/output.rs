@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
 };
 
@@ -65,6 +65,18 @@ impl Output {
         if self.json { Ok(()) } else { self.print(&lines.to_string()) }
     }
 
+    /// Prints one line of an answer that is too long to be held whole: as it is for a program,
+    /// cleaned for a terminal.
+    pub(crate) fn line(&self, line: &str) -> Result<Reader, CliError> {
+        let stdout = io::stdout();
+        let line = if stdout.is_terminal() { clean(line) } else { Cow::Borrowed(line) };
+        match writeln!(stdout.lock(), "{line}") {
+            Ok(()) => Ok(Reader::Listens),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
+            Err(error) => Err(CliError::broken("cannot print the answer").because(&error)),
+        }
+    }
+
     /// Prints raw bytes, such as a completion script.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
         written(io::stdout().lock().write_all(bytes))
@@ -110,6 +122,15 @@ impl Output {
         let mut stdout = AutoStream::new(io::stdout(), self.color).lock();
         written(writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()))
     }
+}
+
+/// Whether anybody reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody does, as far as we know.
+    Listens,
+    /// The pipe is closed: there is no use in printing more.
+    IsGone,
 }
 
 /// A reader that has gone away is not an error: it has seen what it wanted.

@@ -11,5 +11,6 @@ pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod record;
 pub(crate) mod resolve;
+pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod status;

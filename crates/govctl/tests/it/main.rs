@@ -8,6 +8,7 @@ mod config;
 mod delivery;
 mod ids;
 mod misuse;
+mod session;
 
 use std::{
     path::Path,
