@@ -1,0 +1,82 @@
+//! A deploy that is stopped: its command is gone with all it started, and that is on record.
+
+use rustix::process::Signal;
+use system_tests::{Exit, Stage, Victim, eventually, is_gone};
+
+/// Starts a deploy whose command, and a child of it, run until they are stopped. Returns once
+/// both do, with their process ids.
+fn endless(stage: &Stage, words: &str, leader: &str, child: &str) -> (Victim, Vec<u32>) {
+    // Whole or not there at all, so that nobody reads half of it.
+    let tell = "echo $$ $! > \"$STAGE\"/new; mv \"$STAGE\"/new \"$STAGE\"/pids";
+    stage.script("endless", &format!("{leader}\n({child} exec sleep 1000) &\n{tell}\nwait"));
+    let run = stage.govctl(words).start();
+    eventually("the command runs", || stage.dir.join("pids").exists());
+    let pids = stage.dir.read("pids").split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    (run, pids)
+}
+
+const DEAF: &str = "trap '' TERM;";
+
+fn assert_gone(pids: &[u32]) {
+    for pid in pids {
+        eventually("the whole group is gone", || is_gone(*pid));
+    }
+}
+
+fn assert_failure_on_record(stage: &Stage, why: &str) {
+    let status = stage.status();
+    assert_eq!(status["last_deploy_result"], "failure");
+    assert_eq!(
+        (&status["lock"]["held"], &status["unknown"]),
+        (&false.into(), &Vec::<String>::new().into())
+    );
+    stage.govctl("history --verify").run().stderr_has("whole").stdout_has(why).exit(Exit::Yes);
+}
+
+#[test]
+fn an_interrupted_deploy_stops_its_command_and_records_the_failure() {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let stage = Stage::new();
+        let (run, pids) = endless(&stage, "deploy HEAD -- endless", "", "");
+        run.signal(signal);
+        let number = signal.as_raw();
+        run.wait().stdout_has("FAILED").exit(Exit::Interrupted(number));
+        assert_gone(&pids);
+        assert_failure_on_record(&stage, &format!("signal {number}"));
+    }
+}
+
+#[test]
+fn a_command_that_fails_because_of_a_signal_of_its_own_is_a_plain_failure() {
+    let stage = Stage::new();
+    stage.script("dies", "kill -TERM $$");
+    stage.govctl("deploy HEAD -- dies").run().stdout_has("killed by signal 15").exit(Exit::Failed);
+    assert_failure_on_record(&stage, "killed by signal 15");
+}
+
+#[test]
+fn a_command_beyond_its_time_is_stopped_and_has_failed() {
+    let stage = Stage::new();
+    let (run, pids) = endless(&stage, "deploy --timeout 1s HEAD -- endless", "", "");
+    run.wait().stdout_has("its time was over").exit(Exit::Failed);
+    assert_gone(&pids);
+    assert_failure_on_record(&stage, "its time was over");
+}
+
+#[test]
+fn a_child_that_ignores_term_is_killed_once_its_parent_is_gone() {
+    let stage = Stage::new();
+    let (run, pids) = endless(&stage, "deploy --timeout 1s HEAD -- endless", "", DEAF);
+    run.wait().stdout_has("its time was over").exit(Exit::Failed);
+    assert_gone(&pids);
+    assert_failure_on_record(&stage, "its time was over");
+}
+
+#[test]
+fn a_command_that_ignores_term_is_killed_after_its_grace() {
+    let stage = Stage::new();
+    let (run, pids) = endless(&stage, "deploy --timeout 1s HEAD -- endless", DEAF, "");
+    run.wait().stdout_has("its time was over").exit(Exit::Failed);
+    assert_gone(&pids);
+    assert_failure_on_record(&stage, "its time was over");
+}
