@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod contention;
 mod cutoff;
+mod faults;
 mod history;
 mod journey;
+mod kills;
 mod looking;
 mod stopping;
 mod surroundings;
+mod syscalls;
 mod waiting;

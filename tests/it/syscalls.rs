@@ -1,0 +1,100 @@
+//! What is on disk before anything is said or started, as the kernel sees it.
+
+use system_tests::{Call, Exit, Stage, Trace};
+
+fn traced() -> Vec<String> {
+    let calls = "flock,fsync,fdatasync,rename,renameat,renameat2,write,execve";
+    ["--follow-forks".to_owned(), format!("--trace={calls}")].into()
+}
+
+/// A call that did what it was asked for, with these words in its arguments.
+fn is(names: &'static [&str], words: &'static [&str]) -> impl Fn(&Call) -> bool {
+    move |call| {
+        let has_all = words.iter().all(|word| call.args.contains(word));
+        names.contains(&call.name.as_str()) && has_all && call.succeeded()
+    }
+}
+
+const SYNC: &[&str] = &["fsync", "fdatasync"];
+const RENAME: &[&str] = &["rename", "renameat", "renameat2"];
+
+/// The end of the name of a directory or file, as `strace -y` shows a descriptor of it.
+const STATE: &str = "/state>";
+
+#[test]
+fn a_claim_is_locked_synced_renamed_and_synced_before_it_is_answered() {
+    let stage = Stage::new();
+    for round in 0..2 {
+        // The first makes the document, the second replaces it and keeps a backup.
+        let run = stage.govctl(&format!("delivery claim acme/site run_{round} event-1"));
+        let (trace, answer) = Trace::of(run, &traced());
+        answer.stdout("new, claimed by event-1\n").exit(Exit::Yes);
+
+        let lock = trace.next(
+            None,
+            "exclusive lock",
+            is(&["flock"], &["/delivery_ids.json.lock>", "LOCK_EX"]),
+        );
+        let written = trace.next(
+            Some(lock),
+            "contents",
+            is(&["write"], &["/state/.delivery_ids.json.", ".slot>"]),
+        );
+        let synced = trace.next(
+            Some(written),
+            "sync of the contents",
+            is(SYNC, &["/state/.delivery_ids.json.", ".slot>"]),
+        );
+        let renamed =
+            trace.next(Some(synced), "rename", is(RENAME, &[".slot\"", "\"delivery_ids.json\""]));
+        let durable = trace.next(Some(renamed), "sync of the directory", is(SYNC, &[STATE]));
+        let unlocked = trace.next(
+            Some(durable),
+            "unlock",
+            is(&["flock"], &["/delivery_ids.json.lock>", "LOCK_UN"]),
+        );
+        let said = trace.next(None, "answer", is(&["write"], &["1<", "new, claimed by"]));
+        assert!(
+            said.started > durable.ended,
+            "the answer came before it was true\n{}",
+            trace.text()
+        );
+        assert!(said.started > unlocked.ended, "{}", trace.text());
+    }
+}
+
+#[test]
+fn claim_and_intent_are_durable_before_the_command_starts() {
+    let stage = Stage::new();
+    stage.deploy();
+    stage.repository.commit("a.txt", "a");
+    let (trace, answer) = Trace::of(stage.govctl("deploy HEAD -- ran"), &traced());
+    answer.stdout_has("DEPLOYED").exit(Exit::Yes);
+
+    let deploy_lock = trace.next(
+        None,
+        "deploy lock",
+        is(&["flock"], &["/locks/deploy-production.lock>", "LOCK_EX"]),
+    );
+    let claim =
+        trace.next(Some(deploy_lock), "claim", is(RENAME, &[".slot\"", "\"delivery_ids.json\""]));
+    let claim = trace.next(Some(claim), "sync of the claim", is(SYNC, &[STATE]));
+    let intent = trace.next(Some(claim), "intent", is(RENAME, &[".slot\"", "\"release.json\""]));
+    let intent = trace.next(Some(intent), "sync of the intent", is(SYNC, &[STATE]));
+    let line = trace.next(
+        Some(intent),
+        "line in the log",
+        is(&["write"], &["/audit.jsonl>", "deploy_started"]),
+    );
+    let line = trace.next(Some(line), "sync of the log", is(SYNC, &["/audit.jsonl>"]));
+
+    let starts = |call: &Call| call.name == "execve" && call.args.contains("/bin/ran\"");
+    let command = trace.next(None, "start of the command", starts);
+    assert!(command.started > line.ended, "the command started too early\n{}", trace.text());
+    let result = trace.next(Some(command), "result", is(RENAME, &[".slot\"", "\"release.json\""]));
+    let result = trace.next(Some(result), "sync of the result", is(SYNC, &[STATE]));
+    let said = trace.next(None, "answer", is(&["write"], &["1<", "DEPLOYED"]));
+    assert!(said.started > result.ended, "{}", trace.text());
+    let unlocked = trace.calls.iter().rfind(|call| call.args.contains("/deploy-production.lock>"));
+    assert!(unlocked.is_none_or(|call| call.started > result.ended), "{}", trace.text());
+}
