@@ -64,7 +64,8 @@ pub struct Deploy {
 
 impl ReleaseState {
     /// The commits of which nobody knows how their last deploy ended: started, and neither
-    /// finished nor abandoned. Oldest first, each once.
+    /// finished nor abandoned. Oldest first, each once; the last attempt counts also where the
+    /// history lacks it, as in a file of the old program.
     #[must_use]
     pub fn unknown(&self) -> Vec<&Sha> {
         let mut seen = HashSet::new();
@@ -75,6 +76,7 @@ impl ReleaseState {
             .map(|deploy| &deploy.sha)
             .collect();
         open.reverse();
+        open.extend(self.unlisted().filter(|_| !self.last_deploy_result.is_settled()));
         open
     }
 
@@ -101,20 +103,36 @@ impl ReleaseState {
         self.deploy_times().into_iter().filter(|at| *at >= time).count()
     }
 
-    /// How the last deploy of `sha` ended of which that is known, by the history.
+    /// How the last deploy of `sha` ended of which that is known, by the history or else by
+    /// the last attempt.
     #[must_use]
     pub fn outcome_of(&self, sha: &Sha) -> Option<&DeployResult> {
-        self.deploy_history
-            .iter()
-            .rev()
-            .find(|deploy| deploy.sha == *sha && deploy.result.is_settled())
-            .map(|deploy| &deploy.result)
+        self.results_of(sha).find(|result| result.is_settled())
+    }
+
+    /// The newest word about `sha`, which is *pending* if it was started and has no outcome.
+    #[must_use]
+    pub fn newest_result_of(&self, sha: &Sha) -> Option<&DeployResult> {
+        self.results_of(sha).next()
     }
 
     /// Whether `sha` is live.
     #[must_use]
     pub fn is_live(&self, sha: &Sha) -> bool {
         self.production_sha_current.as_ref() == Some(sha)
+    }
+
+    /// What was said about `sha`, newest first.
+    fn results_of(&self, sha: &Sha) -> impl Iterator<Item = &DeployResult> {
+        let listed = self.deploy_history.iter().rev().filter(move |deploy| deploy.sha == *sha);
+        let unlisted = self.unlisted().into_iter().filter(move |last| *last == sha);
+        listed.map(|deploy| &deploy.result).chain(unlisted.map(|_| &self.last_deploy_result))
+    }
+
+    /// The last attempt, if the history lacks it.
+    pub(crate) fn unlisted(&self) -> Option<&Sha> {
+        let last = self.last_deploy_attempt_sha.as_ref()?;
+        self.deploy_history.iter().all(|deploy| deploy.sha != *last).then_some(last)
     }
 
     /// Where the open entry of `sha` is: its last one, if that is pending.

@@ -72,8 +72,14 @@ impl ReleaseState {
         true
     }
 
-    /// Adds to the history, and to the fields that say the same as its last entry.
+    /// Adds to the history, and to the fields that say the same as its last entry. What only
+    /// those fields knew goes into the history first, or it would be forgotten.
     fn append(&mut self, deploy: Deploy) {
+        if let Some(sha) = self.unlisted().filter(|sha| **sha != deploy.sha).cloned() {
+            let time_iso8601 = self.last_deploy_time.unwrap_or(deploy.time_iso8601);
+            let result = self.last_deploy_result.clone();
+            self.deploy_history.push(Deploy { sha, time_iso8601, result, unknown: Map::new() });
+        }
         self.last_deploy_attempt_sha = Some(deploy.sha.clone());
         self.last_deploy_time = Some(deploy.time_iso8601);
         self.last_deploy_result = deploy.result.clone();

@@ -82,6 +82,32 @@ fn an_outcome_settles_the_open_deploy_and_is_the_newest_then() {
 }
 
 #[test]
+fn the_last_attempt_counts_where_the_history_lacks_it() {
+    let unlisted = |result| ReleaseState {
+        last_deploy_attempt_sha: Some(sha('a')),
+        last_deploy_time: Some(minute(0)),
+        last_deploy_result: result,
+        ..ReleaseState::default()
+    };
+    let (open, failed) = (unlisted(Pending), unlisted(Failure));
+    assert_eq!(open.unknown(), [&sha('a')]);
+    assert_eq!((open.outcome_of(&sha('a')), open.outcome_of(&sha('b'))), (None, None));
+    assert_eq!(open.newest_result_of(&sha('a')), Some(&Pending));
+    assert_eq!(failed.unknown(), Vec::<&Sha>::new());
+    assert_eq!(failed.outcome_of(&sha('a')), Some(&Failure));
+    for before in [open, failed] {
+        let mut state = before.clone();
+        state.attempt_started(&sha('b'), minute(1));
+        assert_eq!(state.newest_result_of(&sha('a')), Some(&before.last_deploy_result));
+        assert!(state.abandon(&sha('b')));
+        assert_eq!(state.last_deploy_attempt_sha, Some(sha('a')));
+        state.finished(&sha('a'), Success, minute(2));
+        assert_eq!(state.unknown(), Vec::<&Sha>::new());
+        assert_eq!(state.outcome_of(&sha('a')), Some(&Success));
+    }
+}
+
+#[test]
 fn a_second_start_leaves_one_open_deploy_and_both_count() {
     let mut state = ReleaseState::default();
     state.attempt_started(&sha('a'), minute(0));
