@@ -144,11 +144,13 @@ fn delivery(
     let key = DeliveryKey::of(&project.repo, sha);
     let handled_by = context.deliveries().find(&key)?;
     let delivery_id = handled_by.clone().unwrap_or_else(|| "that is not on record".to_owned());
-    if release.is_live(sha) {
-        return Ok(Delivery::Live { delivery_id });
-    }
-    let outcome = match release.outcome_of(sha) {
+    // The newest word decides: what is live may be half replaced by a redeploy of it.
+    let outcome = match release.newest_result_of(sha) {
+        Some(DeployResult::Success) | None if release.is_live(sha) => {
+            return Ok(Delivery::Live { delivery_id });
+        }
         Some(DeployResult::Success) => HandledOutcome::Succeeded,
+        Some(DeployResult::Pending) => HandledOutcome::NoRecord,
         Some(_) => HandledOutcome::Failed,
         None if handled_by.is_some() => HandledOutcome::NoRecord,
         None => return Ok(Delivery::New),

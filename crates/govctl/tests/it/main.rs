@@ -6,6 +6,7 @@
 mod answers;
 mod config;
 mod delivery;
+mod handled;
 mod ids;
 mod misuse;
 mod session;
@@ -26,6 +27,53 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         Bench { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// A work tree with as many commits as names, each of which adds a file of that name.
+    /// Returns their ids too.
+    fn with_commits<const N: usize>(names: [&str; N]) -> (Bench, [String; N]) {
+        let bench = Bench::new();
+        bench.git(&["init", "--quiet", "--initial-branch=main"]);
+        let shas = names.map(|name| {
+            bench.given(name, name);
+            bench.commit(name)
+        });
+        (bench, shas)
+    }
+
+    /// Commits the file `name` and returns the id.
+    fn commit(&self, name: &str) -> String {
+        self.git(&["add", name]);
+        self.git(&["commit", "--quiet", "-m", name]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Ana", "-c", "user.email=ana@example.com"])
+            .args(args)
+            .current_dir(self.path())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Deploys as a person who approved it. The command leaves a line in the file `ran`.
+    #[must_use = "say how it must end"]
+    fn deploy(&self, sha: &str, options: &[&str], command: &str) -> Ran {
+        let script = format!("echo ran >> ran; {command}");
+        let command = ["--", "sh", "-c", script.as_str()];
+        let args = [&["deploy", sha], options, &command].concat();
+        self.run_with(&[("RELEASE_GOVERNOR_APPROVED", "yes")], &args)
+    }
+
+    /// How often a command of [`deploy`](Bench::deploy) has run.
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(self.path().join("ran")).map_or(0, |text| text.lines().count())
     }
 
     fn path(&self) -> &Path {
