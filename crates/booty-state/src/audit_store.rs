@@ -91,7 +91,7 @@ impl AuditLog {
     ///
     /// [`StateError::Store`]: the log could not be opened. Reading on can fail likewise.
     pub fn entries(&self) -> Result<Entries, StateError> {
-        Ok(Entries { lines: Some(self.log.lines()?), skipped: 0 })
+        Ok(Entries { lines: Some(self.lines()?), skipped: 0 })
     }
 
     /// Proves that no line was changed, removed or moved since it was written.
@@ -115,6 +115,11 @@ impl AuditLog {
             })?;
         }
         Ok(Verified { entries: link.lines, head: link.head })
+    }
+
+    /// The lines as they are, oldest first.
+    pub(crate) fn lines(&self) -> Result<Lines, StateError> {
+        Ok(self.log.lines()?)
     }
 
     /// Where the chain has got to with the `last` line.
@@ -175,6 +180,6 @@ impl Iterator for Entries {
 }
 
 /// Whether reading failed because of what the line says, and can go on after it.
-fn is_not_text(error: &StoreError) -> bool {
+pub(crate) fn is_not_text(error: &StoreError) -> bool {
     matches!(error, StoreError::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData)
 }

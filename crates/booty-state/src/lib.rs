@@ -30,7 +30,8 @@
 //! [`ReleaseState`] and [`Deliveries`] are plain values: their methods are the transitions,
 //! time is an argument, and nothing in them touches a file. [`ReleaseStore`] and
 //! [`DeliveryCache`] run each transition as one update of a `state_store` document.
-//! [`AuditLog`] chains its lines by hash. [`SecurityOverrides`] is read only: another program
+//! [`AuditLog`] chains its lines by hash and forgets nothing: ask it what became of a commit
+//! that has left the other two ([`AuditLog::last_deploy_of`]). [`SecurityOverrides`] is read only: another program
 //! writes it.
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
@@ -53,6 +54,7 @@ mod directory;
 mod error;
 mod id;
 mod key;
+mod last_deploy;
 mod moment;
 mod overrides;
 mod owner;
@@ -71,6 +73,7 @@ pub use directory::{StateDirFacts, prepare, state_dir};
 pub use error::{ChainBreak, InvalidName, StateError};
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};
+pub use last_deploy::LastDeploy;
 pub use moment::Moment;
 pub use overrides::{Override, SecurityOverrides};
 pub use owner::Owner;

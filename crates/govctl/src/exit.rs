@@ -163,8 +163,16 @@ fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
 
 fn hints(error: &StoreError) -> Vec<String> {
     let hints: &[&str] = match error {
-        StoreError::Locked { .. } => {
+        StoreError::Locked { source: LockError::Busy { .. }, .. } => {
             &["wait longer with --lock-wait 15m, or see who holds it: govctl status"]
+        }
+        // Its version before lacks the last claim, and what lacks a claim hands it out again.
+        StoreError::Damaged { place, .. } if place.ends_with("delivery_ids.json") => &[
+            "nothing was changed; the .bak (the version before) can take its place, but lacks the last claim",
+            "govctl history tells that claim, and this puts it back: govctl delivery record OWNER/NAME SHA ID",
+        ],
+        StoreError::Damaged { place, .. } if place.ends_with("security_overrides.json") => {
+            &["nothing was changed; have the program that writes it write it anew"]
         }
         StoreError::Damaged { .. } => &[
             "nothing was changed; compare the file with its .bak (the version before), and put a whole one in its place",

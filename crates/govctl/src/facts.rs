@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use booty_state::{DeliveryKey, DeployResult, ReleaseState, Sha};
+use booty_state::{DeliveryKey, DeployResult, LastDeploy, ReleaseState, Sha};
 use release_policy::{
     Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Facts, HandledOutcome,
     InProgress, LastAttempt,
@@ -135,23 +135,28 @@ fn changes(
     ))
 }
 
-fn delivery(
+/// What was done for `sha` before, by the newest word about it: what is live may be half
+/// replaced by a redeploy of it. What the release state has forgotten the audit log has not.
+pub(crate) fn delivery(
     context: &Context,
     project: &Project,
     release: &ReleaseState,
     sha: &Sha,
 ) -> Result<Delivery, CliError> {
-    let key = DeliveryKey::of(&project.repo, sha);
-    let handled_by = context.deliveries().find(&key)?;
+    let handled_by = context.deliveries().find(&DeliveryKey::of(&project.repo, sha))?;
+    let last = match release.newest_result_of(sha) {
+        Some(DeployResult::Pending) => Some(LastDeploy::Open),
+        Some(result) => Some(LastDeploy::Ended(result.clone())),
+        None => context.audit().last_deploy_of(&project.repo, sha)?,
+    };
     let delivery_id = handled_by.clone().unwrap_or_else(|| "that is not on record".to_owned());
-    // The newest word decides: what is live may be half replaced by a redeploy of it.
-    let outcome = match release.newest_result_of(sha) {
-        Some(DeployResult::Success) | None if release.is_live(sha) => {
+    let outcome = match last {
+        Some(LastDeploy::Ended(DeployResult::Success)) | None if release.is_live(sha) => {
             return Ok(Delivery::Live { delivery_id });
         }
-        Some(DeployResult::Success) => HandledOutcome::Succeeded,
-        Some(DeployResult::Pending) => HandledOutcome::NoRecord,
-        Some(_) => HandledOutcome::Failed,
+        Some(LastDeploy::Ended(DeployResult::Success)) => HandledOutcome::Succeeded,
+        Some(LastDeploy::Ended(_)) => HandledOutcome::Failed,
+        Some(LastDeploy::Open) => HandledOutcome::NoRecord,
         None if handled_by.is_some() => HandledOutcome::NoRecord,
         None => return Ok(Delivery::New),
     };

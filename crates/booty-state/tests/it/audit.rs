@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use booty_state::{AuditLog, ChainBreak, NewEntry, StateError};
+use booty_state::{AuditLog, ChainBreak, DeployResult, LastDeploy, NewEntry, Repo, StateError};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -199,6 +199,63 @@ fn entries_of_many_threads_make_one_chain() {
         }
     });
     assert_eq!(log.verify().unwrap().entries, 160);
+}
+
+#[test]
+fn the_log_knows_what_became_of_a_commit_that_was_forgotten_elsewhere() {
+    let ended = |result| Some(LastDeploy::Ended(result));
+    let cancelled = DeployResult::Other("cancelled".into());
+    type Lines = &'static [(&'static str, &'static str)];
+    let cases: [(Lines, Option<LastDeploy>); 10] = [
+        (&[], None),
+        (&[("delivery_claimed", "x")], None),
+        (&[("deploy_started", "1")], Some(LastDeploy::Open)),
+        (&[("deploy_started", "1"), ("deploy_finished", "success")], ended(DeployResult::Success)),
+        (&[("recorded", "success"), ("recorded", "cancelled")], ended(cancelled)),
+        (&[("recorded", "pending")], Some(LastDeploy::Open)),
+        (&[("deploy_started", "1"), ("resolved", "failure")], ended(DeployResult::Failure)),
+        (&[("deploy_started", "1"), ("deploy_taken_back", "1")], None),
+        // The earlier deploy has happened all the same.
+        (
+            &[
+                ("deploy_started", "1"),
+                ("deploy_finished", "success"),
+                ("deploy_started", "2"),
+                ("deploy_taken_back", "2"),
+            ],
+            ended(DeployResult::Success),
+        ),
+        // Its own start is not in the log, and it must not take back that of another.
+        (&[("deploy_started", "1"), ("deploy_taken_back", "2")], Some(LastDeploy::Open)),
+    ];
+    let repo: Repo = "acme/site".parse().unwrap();
+    for (lines, expected) in cases {
+        let (dir, log) = log_of(0);
+        for (what, after) in lines {
+            let now = at("2026-11-20T18:53:00Z");
+            let entry = NewEntry::new(now, "ana", *what).about(&repo, &sha('a'));
+            log.append(&entry.changing(json!(null), *after)).unwrap();
+        }
+        // Lines about something else, and lines that are none, change nothing.
+        let other: Repo = "acme/blog".parse().unwrap();
+        for (repo, letter) in [(&other, 'a'), (&repo, 'b')] {
+            let now = at("2026-11-20T18:53:00Z");
+            let entry = NewEntry::new(now, "ana", "recorded").about(repo, &sha(letter));
+            let why = format!("not {}", sha('a'));
+            log.append(&entry.changing(json!(null), "timed_out").because(why)).unwrap();
+        }
+        let path = dir.path().join("audit.jsonl");
+        let text = [fs::read(&path).unwrap(), b"\xff\n{}\n".to_vec()].concat();
+        given(&path, text);
+        assert_eq!(log.last_deploy_of(&repo, &sha('a')).unwrap(), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_does_not_say_that_nothing_was_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::at(dir.path());
+    log.last_deploy_of(&"acme/site".parse().unwrap(), &sha('a')).unwrap_err();
 }
 
 /// The format, once more and by other means.

@@ -1,13 +1,15 @@
 //! `govctl resolve`
 
-use booty_state::{DeliveryKey, DeployResult, NewEntry, Sha};
+use booty_state::{DeployResult, NewEntry, Sha};
 use clap::{Args, ValueEnum};
+use release_policy::{Delivery, HandledOutcome};
 
 use crate::{
     attempt,
     commands::status,
     context::Context,
     exit::{CliError, Exit},
+    facts,
     output::Output,
     project::Project,
 };
@@ -67,9 +69,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
 /// Whether the commit was started or claimed and nothing says how that ended.
 fn is_unknown(context: &Context, project: &Project, sha: &Sha) -> Result<bool, CliError> {
     let release = context.releases(project).load()?;
-    if release.unknown().contains(&sha) {
-        return Ok(true);
-    }
-    let claimed = context.deliveries().find(&DeliveryKey::of(&project.repo, sha))?.is_some();
-    Ok(claimed && !release.is_live(sha) && release.outcome_of(sha).is_none())
+    let handled = facts::delivery(context, project, &release, sha)?;
+    Ok(release.unknown().contains(&sha)
+        || matches!(handled, Delivery::Handled { outcome: HandledOutcome::NoRecord, .. }))
 }

@@ -44,3 +44,23 @@ fn every_change_leaves_a_line_in_the_history() {
         history.as_array().unwrap().iter().map(|e| e["what"].as_str().unwrap()).collect();
     assert_eq!(what, ["delivery_claimed", "delivery_recorded"]);
 }
+
+#[test]
+fn a_damaged_cache_hints_at_what_its_backup_lacks() {
+    let bench = Bench::new();
+    bench.run(&["delivery", "claim", "acme/shop", SHA, "one"]).exits(0);
+    for (file, hints) in [
+        ("delivery_ids.json", &["lacks the last claim", "govctl delivery record"][..]),
+        ("release.json", &["compare the file with its .bak"]),
+        ("security_overrides.json", &["the program that writes it"]),
+    ] {
+        let path = format!(".booty/state/{file}");
+        let before = std::fs::read_to_string(bench.path().join(&path)).unwrap_or("{}".to_owned());
+        bench.given(&path, "{");
+        let ran = bench.run(&["check", SHA]).exits(3);
+        for hint in hints {
+            assert!(ran.stderr().contains(hint), "{file}: {}", ran.stderr());
+        }
+        bench.given(&path, &before);
+    }
+}

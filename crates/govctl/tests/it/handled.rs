@@ -45,3 +45,65 @@ fn the_last_attempt_of_the_old_program_counts_without_a_history() {
         assert_eq!(bench.runs(), 0, "{result}");
     }
 }
+
+/// The deploy of `sha` as it looks once everything but the audit log has forgotten it.
+fn forget(bench: &Bench) {
+    for file in ["release.json", "release.json.bak", "delivery_ids.json", "delivery_ids.json.bak"] {
+        std::fs::remove_file(bench.path().join(".booty/state").join(file)).ok();
+    }
+}
+
+#[test]
+fn a_commit_that_was_pruned_from_history_and_deliveries_is_not_started_again() {
+    let (bench, [sha, next]) = Bench::with_commits(["a", "b"]);
+    bench.deploy(&sha, &[], "true").exits(0);
+    bench.deploy(&next, &[], "true").exits(0);
+    // An hour later what is not among the newest hundred goes.
+    for second in 0..101 {
+        let at = format!("2099-01-01T02:{:02}:{:02}Z", second / 60, second % 60);
+        bench.run(&["--now", &at, "record", &next, "failure"]).exits(0);
+    }
+    bench.run(&["--now", "2099-01-01T09:00:00Z", "record", &next, "success"]).exits(0);
+    bench.run(&["delivery", "prune", "--keep", "1"]).exits(0);
+    let release = std::fs::read_to_string(bench.path().join(".booty/state/release.json")).unwrap();
+    assert_eq!(release.matches(&sha).count(), 1, "it is not forgotten yet: {release}");
+    let ran = bench.deploy(&sha, &["--now", "2099-01-02T00:00:00Z"], "true").exits(1);
+    assert!(ran.stdout().contains("redeploy_required"), "{}", ran.stdout());
+    assert_eq!(bench.runs(), 2);
+}
+
+#[test]
+fn what_the_state_forgot_is_as_it_ended() {
+    for (command, exit, reason) in
+        [("true", 0, "redeploy_required"), ("false", 4, "redeploy_required")]
+    {
+        let bench = Bench::new();
+        bench.deploy(SHA, &[], command).exits(exit);
+        forget(&bench);
+        let ran = bench.deploy(SHA, &[], "true").exits(1);
+        assert!(ran.stdout().contains(reason), "{}", ran.stdout());
+        assert_eq!(bench.runs(), 1);
+        bench.deploy(SHA, &AGAIN, "true").exits(0);
+    }
+}
+
+#[test]
+fn what_the_state_forgot_and_was_cut_off_is_unknown_and_can_be_resolved() {
+    let bench = Bench::new();
+    assert_eq!(bench.deploy(SHA, &[], "kill -KILL $PPID").output.status.code(), None);
+    forget(&bench);
+    bench.deploy(SHA, &AGAIN, "true").exits(6);
+    bench.run(&["resolve", SHA, "--as", "failure"]).exits(0);
+    bench.run(&["resolve", SHA, "--as", "failure"]).exits(1);
+    assert_eq!(bench.runs(), 1);
+}
+
+#[test]
+fn what_provably_never_started_is_new() {
+    let bench = Bench::new();
+    let deploy = ["deploy", SHA, "--", "./not-there"];
+    let approved = [("RELEASE_GOVERNOR_APPROVED", "yes")];
+    bench.run_with(&approved, &deploy).exits(3);
+    bench.deploy(SHA, &[], "true").exits(0);
+    assert_eq!(bench.runs(), 1);
+}
