@@ -15,6 +15,28 @@ use crate::{exit::CliError, process};
 /// Longer than any local git call takes, shorter than a person's patience.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Variables that would make git answer about something else than the workspace, or in
+/// another form. Git sets some of them for its hooks. `GIT_CONFIG_*` stay: `safe.directory`
+/// may be in there, and no setting changes what plumbing commands say.
+const MISLEADING: [&str; 16] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIFF_OPTS",
+    "GIT_DIR",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// The git repository around a workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
@@ -63,10 +85,14 @@ impl Git {
     /// The paths that differ between two commits, with both names of a rename.
     pub(crate) fn changes(&self, base: &Sha, commit: &Sha) -> Result<Vec<ChangedPath>, CliError> {
         let (base, commit) = (base.to_string(), commit.to_string());
+        // The plumbing command: it takes no notice of the settings of `git diff`, which could
+        // leave paths out. The options say it once more, for those that it might read.
         let output = self.run(&[
-            "diff",
+            "diff-tree",
+            "-r",
             "--name-status",
             "-z",
+            "--no-relative",
             "--no-renames",
             "--no-ext-diff",
             "--no-textconv",
@@ -95,6 +121,11 @@ impl Git {
     fn run(&self, args: &[&str]) -> Result<Output, CliError> {
         let mut command = Command::new("git");
         command.arg("-C").arg(&self.workspace).args(args);
+        for name in MISLEADING {
+            command.env_remove(name);
+        }
+        // A replaced object has the id of the one that is deployed, and other contents.
+        command.env("GIT_NO_REPLACE_OBJECTS", "1");
         // Answers that do not depend on the person, and no lock or prompt on the way.
         command.env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
         process::capture(command, LIMIT).map_err(|error| {

@@ -10,6 +10,10 @@ mod handled;
 mod ids;
 mod misuse;
 mod session;
+mod git;
+mod ids;
+mod misuse;
+mod repository;
 
 use std::{
     path::Path,

@@ -1,0 +1,66 @@
+//! What git's settings and surroundings can do to an answer: nothing.
+
+use crate::{Bench, repository::Repository};
+
+/// A repository whose second commit adds a migration, with the first commit live.
+fn with_a_migration(bench: &Bench) -> Repository {
+    let repository = Repository::at(&bench.path().join("shop"));
+    let live = repository.commit(&[("web/index.html", "1")]);
+    repository.commit(&[("web/index.html", "2"), ("db/migrations/1.sql", "drop table orders;")]);
+    bench.run(&["-C", "shop", "record", &live, "success"]).exits(0);
+    repository
+}
+
+/// The decision about HEAD, an hour later, seen from `dir`.
+fn check(bench: &Bench, dir: &str, variables: &[(&str, &str)]) -> serde_json::Value {
+    let args = ["-C", dir, "--repo", "local/shop", "check", "HEAD", "--json"];
+    bench.run_with(variables, &args).exits(1).json()
+}
+
+#[test]
+fn a_setting_of_git_hides_no_path() {
+    let bench = Bench::new();
+    let repository = with_a_migration(&bench);
+    for (name, value) in
+        [("diff.relative", "true"), ("diff.ignoreSubmodules", "all"), ("diff.renames", "copies")]
+    {
+        repository.git(&["config", name, value]);
+        for dir in ["shop", "shop/web"] {
+            let decision = check(&bench, dir, &[]);
+            assert_eq!(decision["risk_class"], "HIGH", "{name} in {dir}: {decision}");
+            assert_eq!(decision["changed_paths"], 2, "{name} in {dir}");
+        }
+    }
+}
+
+#[test]
+fn a_replaced_commit_is_seen_as_it_was_committed() {
+    let bench = Bench::new();
+    let repository = with_a_migration(&bench);
+    repository.git(&["replace", "HEAD", "HEAD~1"]);
+    assert_eq!(check(&bench, "shop", &[])["risk_class"], "HIGH");
+}
+
+#[test]
+fn a_variable_of_git_does_not_point_it_elsewhere() {
+    let bench = Bench::new();
+    let repository = with_a_migration(&bench);
+    let head = repository.git(&["rev-parse", "HEAD"]);
+    Repository::at(&bench.path().join("other")).commit(&[("README", "harmless")]);
+    let other = bench.path().join("other").display().to_string();
+    let elsewhere = format!("{other}/.git");
+    for variables in [
+        &[("GIT_DIR", elsewhere.as_str())][..],
+        &[("GIT_DIR", elsewhere.as_str()), ("GIT_WORK_TREE", other.as_str())],
+        &[("GIT_OBJECT_DIRECTORY", "/nonexistent")],
+        &[("GIT_COMMON_DIR", elsewhere.as_str())],
+        &[("GIT_CEILING_DIRECTORIES", bench.path().to_str().unwrap())],
+        &[("GIT_EXTERNAL_DIFF", "/bin/true")],
+    ] {
+        for dir in ["shop", "shop/web"] {
+            let decision = check(&bench, dir, variables);
+            assert_eq!(decision["sha"], head.as_str(), "{variables:?} in {dir}");
+            assert_eq!(decision["risk_class"], "HIGH", "{variables:?} in {dir}");
+        }
+    }
+}
