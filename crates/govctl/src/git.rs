@@ -55,13 +55,32 @@ impl Git {
         Git { workspace: workspace.to_owned() }
     }
 
-    /// The top of the work tree, or `None` outside of one.
+    /// The top of the work tree, or `None` where there is none: outside of every repository,
+    /// or in a bare one. Every other answer of git is an error, because without git the
+    /// repository has another name, and what was deployed under the first one is forgotten.
     pub(crate) fn top_level(&self) -> Result<Option<PathBuf>, CliError> {
         let output = self.run(&["rev-parse", "--show-toplevel"])?;
-        Ok(output.status.success().then(|| {
+        if output.status.success() {
             let line = output.stdout.strip_suffix(b"\n").unwrap_or(&output.stdout);
-            PathBuf::from(OsStr::from_bytes(line))
-        }))
+            return Ok(Some(PathBuf::from(OsStr::from_bytes(line))));
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        // With its parenthesis: a link to a repository that is gone is "not a git repository: ...".
+        if said.contains("not a git repository (or any") || self.is_bare()? {
+            return Ok(None);
+        }
+        let message = format!("git cannot use the repository of `{}`", self.workspace.display());
+        let error = self.with_reason(CliError::broken(message), &output);
+        // What git itself advises, as for a repository that belongs to somebody else.
+        let advice = said.lines().map(str::trim).find(|line| line.starts_with("git config "));
+        Err(match advice {
+            Some(advice) => error.hint(advice),
+            None => error,
+        })
+    }
+
+    fn is_bare(&self) -> Result<bool, CliError> {
+        Ok(self.run(&["rev-parse", "--is-bare-repository"])?.stdout.starts_with(b"true"))
     }
 
     /// The full id of the commit that `revision` names.

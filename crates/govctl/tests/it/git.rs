@@ -1,6 +1,6 @@
 //! What git's settings and surroundings can do to an answer: nothing.
 
-use crate::{Bench, repository::Repository};
+use crate::{Bench, SHA, repository::Repository};
 
 /// A repository whose second commit adds a migration, with the first commit live.
 fn with_a_migration(bench: &Bench) -> Repository {
@@ -63,4 +63,41 @@ fn a_variable_of_git_does_not_point_it_elsewhere() {
             assert_eq!(decision["risk_class"], "HIGH", "{variables:?} in {dir}");
         }
     }
+}
+
+#[test]
+fn a_repository_that_git_refuses_is_an_error_with_its_reason_and_advice() {
+    let bench = Bench::new();
+    with_a_migration(&bench);
+    // What git reads where the repository belongs to somebody else.
+    let stranger = [("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")];
+    for args in [&["-C", "shop", "check", "HEAD"][..], &["-C", "shop", "deploy", SHA, "--", "true"]]
+    {
+        let stderr = bench.run_with(&stranger, args).exits(3).stderr();
+        assert!(stderr.contains("dubious ownership"), "{stderr}");
+        assert!(stderr.contains("hint: git config --global --add safe.directory"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_damaged_repository_is_an_error_and_never_no_repository() {
+    let bench = Bench::new();
+    let repository = with_a_migration(&bench);
+    repository.git(&["worktree", "add", "--quiet", "../linked"]);
+    bench.given("shop/.git/config", "[core\n");
+    let stderr = bench.run(&["-C", "shop", "status"]).exits(3).stderr();
+    assert!(stderr.contains("caused by: fatal: bad config"), "{stderr}");
+    std::fs::remove_dir_all(bench.path().join("shop")).unwrap();
+    let stderr = bench.run(&["-C", "linked", "status"]).exits(3).stderr();
+    assert!(stderr.contains("caused by: fatal: not a git repository: "), "{stderr}");
+}
+
+#[test]
+fn a_bare_repository_has_no_work_tree() {
+    let bench = Bench::new();
+    let repository = Repository::at(&bench.path().join("shop"));
+    repository.commit(&[("README", "1")]);
+    repository.git(&["clone", "--quiet", "--bare", ".", "../bare.git"]);
+    bench.run(&["-C", "bare.git", "check", SHA]).exits(0);
+    bench.run(&["-C", "bare.git", "check", "HEAD"]).exits(2);
 }
