@@ -30,3 +30,16 @@ pub struct Refused {
     /// trial is given up. In `HalfOpen` a trial that answers sooner makes room sooner.
     pub retry_at: SystemTime,
 }
+
+/// Why [`CircuitBreaker::call`](crate::CircuitBreaker::call) has no value to return.
+///
+/// Exhaustive on purpose: either the call was made or it was not, and callers match on exactly that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError<E> {
+    /// The call was not made.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The call was made and returned this error.
+    #[error(transparent)]
+    Failed(E),
+}

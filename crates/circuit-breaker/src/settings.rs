@@ -156,6 +156,11 @@ impl Settings {
         number("successes_to_close", self.successes_to_close, 1..=u32::MAX, "1 or more")?;
         duration("trial_lease", self.trial_lease)
     }
+
+    /// Whether a success that took `took` is a failure.
+    pub(crate) fn is_slow(&self, took: Duration) -> bool {
+        matches!(self.slow_calls, SlowCalls::AreFailures { over } if took > over)
+    }
 }
 
 impl Opening {

@@ -2,13 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod calls;
+#[cfg(feature = "tracing")]
+mod events;
+mod listeners;
 mod machine;
 mod model;
+mod old_program;
+mod outages;
+mod permits;
+mod rates;
 mod recovery;
+mod settings;
+mod threads;
+mod time;
 
 use std::time::{Duration, SystemTime};
 
-use circuit_breaker::{Opening, Settings};
+use circuit_breaker::{CircuitBreaker, ManualClock, Opening, Settings};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -22,4 +33,19 @@ fn at(seconds: u64) -> SystemTime {
 /// Opens after `failures` in a row; everything else is the default.
 fn opens_after(failures: u32) -> Settings {
     Settings::default().opening(Opening::ConsecutiveFailures(failures))
+}
+
+/// A breaker whose clock stands at `at(0)`.
+fn breaker(settings: Settings) -> (CircuitBreaker, ManualClock) {
+    let clock = ManualClock::new(at(0));
+    let breaker = CircuitBreaker::builder().settings(settings).clock(clock.clone()).build();
+    (breaker.unwrap(), clock)
+}
+
+/// A breaker that has just turned half-open, and asked nobody for a trial yet.
+fn half_open(settings: Settings) -> (CircuitBreaker, ManualClock) {
+    let (breaker, clock) = breaker(settings);
+    breaker.trip("the test says so");
+    clock.advance(secs(60));
+    (breaker, clock)
 }
