@@ -43,3 +43,26 @@ pub enum CallError<E> {
     #[error(transparent)]
     Failed(E),
 }
+
+/// Why a document does not describe a breaker.
+#[cfg(feature = "serde")]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// The state needs this key, and it is null or missing.
+    #[error("`{key}` is missing while the state is `{state}`")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// The state that needs it.
+        state: CircuitState,
+    },
+    /// The number is no moment that a clock could show.
+    #[error("`{key}` is {value}, which is no time")]
+    NotATime {
+        /// The key.
+        key: &'static str,
+        /// The number.
+        value: f64,
+    },
+}

@@ -44,7 +44,8 @@
 //! word that nobody writes: no lock, no allocation, no clock. This holds for failures in a row
 //! without timed calls; the other rules take a short lock per call.
 //!
-//! With the feature `tracing` (default) each transition is one event at level info.
+//! With the feature `tracing` (default) each transition is one event at level info. With the
+//! feature `serde` (default) a machine can be turned into a document and back.
 //!
 //! # Limits
 //!
@@ -58,6 +59,8 @@ mod builder;
 mod calls;
 mod chance;
 mod clock;
+#[cfg(feature = "serde")]
+mod document;
 mod error;
 mod event;
 mod machine;
@@ -78,6 +81,10 @@ pub use breaker::CircuitBreaker;
 pub use builder::Builder;
 pub use calls::Verdict;
 pub use clock::{Clock, ManualClock, SystemClock};
+#[cfg(feature = "serde")]
+pub use document::Document;
+#[cfg(feature = "serde")]
+pub use error::DocumentError;
 pub use error::{CallError, Refused, SettingsError};
 pub use event::{Asked, Event, Ticket};
 pub use machine::Machine;

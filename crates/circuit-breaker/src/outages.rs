@@ -94,6 +94,19 @@ impl Outages {
         (up + down > 0.0).then(|| up / (up + down))
     }
 
+    /// Restores a list that was kept elsewhere; too long, it loses its oldest.
+    #[cfg(feature = "serde")]
+    pub(crate) fn from_list(list: impl IntoIterator<Item = Outage>) -> Self {
+        let mut outages = Self::default();
+        for outage in list {
+            outages.begin(outage.start);
+            if let Some(end) = outage.end {
+                outages.end(end);
+            }
+        }
+        outages
+    }
+
     fn over(&self) -> impl Iterator<Item = (SystemTime, SystemTime)> {
         self.kept.iter().filter_map(|outage| Some((outage.start, outage.end?)))
     }

@@ -58,6 +58,15 @@ impl Recovery {
         }
     }
 
+    /// The longest wait that this rule allows.
+    #[cfg(feature = "serde")]
+    pub(crate) fn longest(&self) -> Duration {
+        match *self {
+            Self::Fixed(wait) => wait,
+            Self::Growing { cap, .. } => cap,
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         match *self {
             Self::Fixed(wait) => duration("recovery", wait),

@@ -10,6 +10,8 @@ const SLICES: u64 = 10;
 
 /// The recent calls: how many there were, and how many of them failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub(crate) enum Window {
     Calls(Ring),
     Time(Slices),
@@ -17,6 +19,7 @@ pub(crate) enum Window {
 
 /// What a window holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Tally {
     pub(crate) calls: u32,
     pub(crate) failures: u32,
@@ -59,13 +62,16 @@ impl Window {
 
 /// The last `limit` calls, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Ring {
     limit: u32,
     last: Last,
 }
 
-/// Calls in order, each `true` if it failed.
+/// Calls in order, each `true` if it failed. Written as a string of `x` (failed) and `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "String", try_from = "String"))]
 struct Last {
     failed: VecDeque<bool>,
     /// The number of `true` in `failed`, so that a call costs the same whatever the limit.
@@ -100,17 +106,44 @@ impl Last {
     }
 }
 
+#[cfg(feature = "serde")]
+impl From<Last> for String {
+    fn from(last: Last) -> Self {
+        last.failed.into_iter().map(|failed| if failed { 'x' } else { '.' }).collect()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<String> for Last {
+    type Error = &'static str;
+
+    fn try_from(written: String) -> Result<Self, Self::Error> {
+        let mut last = Self::default();
+        for call in written.chars() {
+            last.push(match call {
+                'x' => true,
+                '.' => false,
+                _ => return Err("calls are written as `x` and `.`"),
+            });
+        }
+        Ok(last)
+    }
+}
+
 /// The calls of the last ten slices of time, oldest slice first, no slice twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Slices {
     width_ms: u64,
     slices: VecDeque<Slice>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Slice {
     /// Time since the epoch in units of `width_ms`.
     index: u64,
+    #[cfg_attr(feature = "serde", serde(flatten))]
     tally: Tally,
 }
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod calls;
+#[cfg(feature = "serde")]
+mod document;
 #[cfg(feature = "tracing")]
 mod events;
 mod listeners;
@@ -49,3 +51,7 @@ fn half_open(settings: Settings) -> (CircuitBreaker, ManualClock) {
     clock.advance(secs(60));
     (breaker, clock)
 }
+
+/// Longer than every wait and lease of the default settings.
+#[cfg(feature = "serde")]
+const LONG: Duration = Duration::from_secs(400 * 24 * 60 * 60);
