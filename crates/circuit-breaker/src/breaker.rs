@@ -97,12 +97,12 @@ impl CircuitBreaker {
 
     /// Closes the breaker by hand and forgets all failures; answers under way no longer count.
     pub fn reset(&self) {
-        self.apply(&Event::Reset);
+        self.order(|generation| Event::Reset { generation });
     }
 
     /// Opens the breaker by hand. It recovers as if failures had opened it.
     pub fn trip(&self, reason: &str) {
-        self.apply(&Event::Tripped { reason: reason.to_owned() });
+        self.order(|generation| Event::Tripped { generation, reason: reason.to_owned() });
     }
 
     /// Returns a copy of everything that the breaker remembers.
@@ -157,6 +157,15 @@ impl CircuitBreaker {
     pub(crate) fn apply(&self, event: &Event) {
         let now = self.parts.clock.now();
         self.step(|machine| (machine.apply(event, now, chance::draw(), self.settings()), ()));
+    }
+
+    /// What a person says is about the breaker as it is now.
+    fn order(&self, event: impl FnOnce(u64) -> Event) {
+        let now = self.parts.clock.now();
+        self.step(|machine| {
+            let event = event(machine.generation());
+            (machine.apply(&event, now, chance::draw(), self.settings()), ())
+        });
     }
 
     fn record(&self, event: impl FnOnce(Ticket) -> Event) {

@@ -34,9 +34,15 @@ pub enum Event {
     GivenBack(Ticket),
     /// Somebody opened the breaker by hand.
     Tripped {
+        /// The generation that the person saw.
+        generation: u64,
         /// Why.
         reason: String,
     },
     /// Somebody closed the breaker by hand.
-    Reset,
+    Reset {
+        /// The generation that the person saw: an order that arrives late must not close a
+        /// breaker that has opened anew meanwhile.
+        generation: u64,
+    },
 }

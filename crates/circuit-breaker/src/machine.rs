@@ -92,8 +92,8 @@ impl Machine {
 
     /// Applies an event, and returns the change of state that it brought about.
     ///
-    /// `chance` is a random number from 0 to 1 for the jitter of the recovery time. An answer
-    /// from an earlier generation changes nothing.
+    /// `chance` is a random number from 0 to 1 for the jitter of the recovery time. An answer or
+    /// an order from an earlier generation changes nothing.
     pub fn apply(
         &mut self,
         event: &Event,
@@ -105,8 +105,13 @@ impl Machine {
             Event::Success(ticket) => self.succeed(*ticket, now, settings),
             Event::Failure(ticket) => self.fail(*ticket, now, chance, settings),
             Event::GivenBack(ticket) => self.give_back(*ticket),
-            Event::Tripped { reason } => self.trip(reason, now, chance, settings),
-            Event::Reset => self.reset(now),
+            Event::Tripped { generation, .. } | Event::Reset { generation }
+                if *generation != self.generation =>
+            {
+                None
+            }
+            Event::Tripped { reason, .. } => self.trip(reason, now, chance, settings),
+            Event::Reset { .. } => self.reset(now),
         }
     }
 

@@ -3,7 +3,7 @@
 use circuit_breaker::{CircuitState, Document, Event, Machine, Opening, Over, Recovery, Settings};
 use serde_json::{Value, json};
 
-use crate::{at, opens_after, secs};
+use crate::{at, opens_after, secs, trip};
 
 fn written(machine: &Machine) -> Value {
     serde_json::to_value(Document::from(machine)).unwrap()
@@ -47,7 +47,7 @@ fn machines() -> Vec<(Machine, Settings)> {
             machine.apply(&Event::Failure(ticket), at(second), 0.0, &settings);
         }
         keep(&machine);
-        machine.apply(&Event::Tripped { reason: "a freeze".into() }, at(9), 0.0, &settings);
+        machine.apply(&trip(&machine, "a freeze"), at(9), 0.0, &settings);
         keep(&machine);
         let ticket = machine.ask("me", at(69), &settings).ticket.unwrap();
         machine.ask("you", at(70), &settings).ticket.unwrap();

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use circuit_breaker::{Asked, CircuitState, Event, Machine, Settings, Ticket};
 
-use crate::{at, opens_after, secs};
+use crate::{at, opens_after, reset, secs, trip};
 
 /// One step of a timeline. Answers are to the ticket of the last `Go`.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +42,21 @@ fn check(name: &str, settings: &Settings, timeline: &[(u64, Step, CircuitState)]
             Good => apply(&mut machine, &Event::Success(ticket), now, settings),
             Bad => apply(&mut machine, &Event::Failure(ticket), now, settings),
             Back => apply(&mut machine, &Event::GivenBack(ticket), now, settings),
-            Trip => apply(&mut machine, &Event::Tripped { reason: name.into() }, now, settings),
-            Reset => apply(&mut machine, &Event::Reset, now, settings),
+            Trip => by_hand(&mut machine, trip, now, settings),
+            Reset => by_hand(&mut machine, |machine, _| reset(machine), now, settings),
         }
         assert_eq!(machine.state(now), expected, "{name}: after {step:?} at {second}s");
     }
+}
+
+fn by_hand(
+    machine: &mut Machine,
+    order: fn(&Machine, &str) -> Event,
+    now: SystemTime,
+    settings: &Settings,
+) {
+    let event = order(machine, "the test says so");
+    apply(machine, &event, now, settings);
 }
 
 fn apply(machine: &mut Machine, event: &Event, now: SystemTime, settings: &Settings) {
@@ -201,7 +211,7 @@ fn the_default_is_five_failures_sixty_seconds_one_success() {
 fn a_late_answer_to_a_trial_of_an_earlier_half_open_time_is_ignored() {
     let settings = opens_after(1).trial_lease(secs(10));
     let mut machine = Machine::new();
-    apply(&mut machine, &Event::Tripped { reason: String::new() }, at(0), &settings);
+    by_hand(&mut machine, trip, at(0), &settings);
     let late = machine.ask("slow", at(60), &settings).ticket.unwrap();
     let next = machine.ask("next", at(70), &settings).ticket.unwrap();
     apply(&mut machine, &Event::Failure(next), at(71), &settings);
@@ -218,7 +228,7 @@ fn a_late_answer_to_a_trial_of_an_earlier_half_open_time_is_ignored() {
 fn a_trial_that_was_given_up_may_still_decide_in_its_own_half_open_time() {
     let settings = opens_after(1).trial_lease(secs(10));
     let mut machine = Machine::new();
-    apply(&mut machine, &Event::Tripped { reason: String::new() }, at(0), &settings);
+    by_hand(&mut machine, trip, at(0), &settings);
     let late = machine.ask("slow", at(60), &settings).ticket.unwrap();
     machine.ask("next", at(70), &settings).ticket.unwrap();
     assert_eq!(machine.trials().len(), 1);
@@ -231,7 +241,7 @@ fn a_trial_that_was_given_up_may_still_decide_in_its_own_half_open_time() {
 fn a_place_is_freed_once_and_only_by_the_trial_that_has_it() {
     let settings = opens_after(1).trials(2);
     let mut machine = Machine::new();
-    apply(&mut machine, &Event::Tripped { reason: String::new() }, at(0), &settings);
+    by_hand(&mut machine, trip, at(0), &settings);
     let first = machine.ask("first", at(60), &settings).ticket.unwrap();
     machine.ask("second", at(60), &settings).ticket.unwrap();
     apply(&mut machine, &Event::GivenBack(first), at(61), &settings);
@@ -246,10 +256,9 @@ fn a_trial_of_another_copy_frees_no_place_here() {
     let settings = opens_after(1);
     let mut here = Machine::new();
     let mut there = Machine::new();
-    apply(&mut there, &Event::Reset, at(0), &settings);
-    let tripped = Event::Tripped { reason: String::new() };
+    by_hand(&mut there, |machine, _| reset(machine), at(0), &settings);
     let [_, foreign] = [&mut here, &mut there].map(|machine| {
-        apply(machine, &tripped, at(0), &settings);
+        by_hand(machine, trip, at(0), &settings);
         machine.ask("me", at(60), &settings).ticket.unwrap()
     });
     assert_eq!(Some(here.trials()[0].id), foreign.trial);
@@ -274,8 +283,25 @@ fn every_change_of_state_is_a_new_generation() {
     generation_after(&machine);
     apply(&mut machine, &Event::Success(ticket.unwrap()), at(61), &settings);
     generation_after(&machine);
-    apply(&mut machine, &Event::Reset, at(61), &settings);
+    by_hand(&mut machine, |machine, _| reset(machine), at(61), &settings);
     generation_after(&machine);
+}
+
+#[test]
+fn an_order_for_an_earlier_generation_changes_nothing() {
+    let settings = opens_after(1);
+    let mut machine = Machine::new();
+    by_hand(&mut machine, trip, at(0), &settings);
+    let late = [reset(&machine), trip(&machine, "late")];
+    machine.advance(at(60));
+    let failed = Event::Failure(machine.ticket());
+    apply(&mut machine, &failed, at(61), &settings);
+    assert_eq!(machine.state(at(61)), Open);
+    let before = machine.clone();
+    for event in late {
+        apply(&mut machine, &event, at(62), &settings);
+        assert_eq!(machine, before, "{event:?}");
+    }
 }
 
 /// Two holders of one old copy, whose events are applied to the newest value one after the other.

@@ -21,7 +21,7 @@ mod time;
 
 use std::time::{Duration, SystemTime};
 
-use circuit_breaker::{CircuitBreaker, ManualClock, Opening, Settings};
+use circuit_breaker::{CircuitBreaker, Event, Machine, ManualClock, Opening, Settings};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -50,6 +50,16 @@ fn half_open(settings: Settings) -> (CircuitBreaker, ManualClock) {
     breaker.trip("the test says so");
     clock.advance(secs(60));
     (breaker, clock)
+}
+
+/// A person closes `machine`.
+fn reset(machine: &Machine) -> Event {
+    Event::Reset { generation: machine.generation() }
+}
+
+/// A person opens `machine`.
+fn trip(machine: &Machine, reason: &str) -> Event {
+    Event::Tripped { generation: machine.generation(), reason: reason.to_owned() }
 }
 
 /// Longer than every wait and lease of the default settings.

@@ -4,7 +4,7 @@ use circuit_breaker::{CircuitState, Event, Machine, Recovery, Settings, Ticket};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::{at, opens_after, secs};
+use crate::{at, opens_after, reset, secs, trip};
 
 /// Seconds of the default wait and of the lease; the rest of the model thinks in seconds too.
 const WAIT: i64 = 60;
@@ -196,14 +196,14 @@ fn play(ops: &[Op], failures: u32, trials: u32, successes: u32) -> Result<(), Te
             // Within a few days of noon.
             Op::Pass(seconds) => now = (now + seconds).clamp(NOON / 2, NOON * 2),
             Op::Trip => {
-                apply(Event::Tripped { reason: String::new() });
+                machine.apply(&trip(&machine, ""), moment(now), 0.0, &settings);
                 if naive.state != CircuitState::Open {
                     naive.change(CircuitState::Open);
                 }
                 naive.waiting_since = now;
             }
             Op::Reset => {
-                apply(Event::Reset);
+                machine.apply(&reset(&machine), moment(now), 0.0, &settings);
                 naive.change(CircuitState::Closed);
             }
         }

@@ -3,7 +3,7 @@
 use circuit_breaker::{Event, Machine, Recovery, Settings};
 use proptest::prelude::*;
 
-use crate::{at, opens_after, secs};
+use crate::{at, opens_after, secs, trip};
 
 fn growing(jitter: f64) -> Settings {
     let recovery = Recovery::Growing { first: secs(10), factor: 3.0, cap: secs(60), jitter };
@@ -54,8 +54,7 @@ fn tripping_an_open_one_does_not_make_the_wait_grow() {
     let settings = growing(0.0);
     let mut machine = Machine::new();
     for _ in 0..3 {
-        let event = Event::Tripped { reason: "again".into() };
-        machine.apply(&event, at(0), 0.0, &settings);
+        machine.apply(&trip(&machine, "again"), at(0), 0.0, &settings);
     }
     assert_eq!(machine.retry_at(at(0)), Some(at(10)));
 }
