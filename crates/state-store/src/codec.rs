@@ -112,7 +112,7 @@ fn typed<T: Schema>(bytes: &[u8]) -> Result<T, Damage> {
     serde_json::from_slice(bytes).map_err(Damage::Shape)
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -5,7 +5,7 @@ use std::{convert::Infallible, marker::PhantomData, sync::Arc, time::Instant};
 use flock_guard::Wait;
 
 use crate::{
-    Backend, Key, Loaded, Schema, StoreError, Swap, UpdateError,
+    Backend, Damage, Key, Loaded, Schema, StoreError, Swap, UpdateError,
     codec::{self, Decoded, Seal},
 };
 
@@ -133,6 +133,67 @@ impl<T: Schema> Document<T> {
         }
     }
 
+    /// As [`update`](Document::update), but a document that cannot be trusted does not stand in
+    /// the way: it is set aside as `NAME.damaged-DIGITS`, and the change starts from the default
+    /// value.
+    ///
+    /// For state that is cheaper to lose than to stop for. A warning event names both places.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Document::update); also if the document could not be set aside, and then
+    /// it is as it was.
+    pub fn update_or_start_over<R>(
+        &self,
+        mut change: impl FnMut(&mut T) -> Change<R>,
+    ) -> Result<R, StoreError> {
+        match self.update(&mut change) {
+            Err(distrusted @ (StoreError::Damaged { .. } | StoreError::ChangedOutside { .. })) => {
+                self.start_over(distrusted)?;
+                self.update(change)
+            }
+            done => done,
+        }
+    }
+
+    /// Puts the default value in the place of a document that cannot be trusted, once a copy of
+    /// its bytes is on disk under another name.
+    fn start_over(&self, distrusted: StoreError) -> Result<(), StoreError> {
+        let mut turn = self.backend.turn(&self.key, self.wait)?;
+        let loaded = match turn.load() {
+            // Its backup stays beside it until the next change.
+            Err(StoreError::Damaged { source: Damage::Missing { .. }, .. }) => None,
+            loaded => loaded?,
+        };
+        let aside = match &loaded {
+            // Somebody else was faster.
+            Some(loaded) if self.decode(loaded).is_ok() => return Ok(()),
+            Some(loaded) => Some(self.copy_aside(loaded, distrusted)?),
+            None => None,
+        };
+        let place = self.place();
+        let contents = self.encode(&T::default())?;
+        match turn.swap(loaded.as_ref().map(|loaded| &loaded.version), &contents)? {
+            Swap::Committed => {
+                tracing::warn!(place, aside, "starting over: the document cannot be trusted");
+                Ok(())
+            }
+            Swap::Conflict => Err(StoreError::Contended { place, attempts: 1 }),
+        }
+    }
+
+    fn copy_aside(&self, loaded: &Loaded, distrusted: StoreError) -> Result<String, StoreError> {
+        // Named after its contents, so that the same damage is kept once and none is overwritten.
+        let digits = codec::digest(&loaded.contents);
+        let Ok(key) = Key::new(format!("{}.damaged-{}", self.key.as_str(), &digits[..8])) else {
+            return Err(distrusted);
+        };
+        let turn = self.backend.turn(&key, self.wait)?;
+        match turn.swap(None, &loaded.contents)? {
+            Swap::Committed | Swap::Conflict => Ok(self.backend.place(&key)),
+        }
+    }
+
     fn decode(&self, loaded: &Loaded) -> Result<Decoded<T>, StoreError> {
         let decoded = codec::decode(&loaded.contents)
             .map_err(|source| StoreError::Damaged { place: self.place(), source })?;
@@ -154,7 +215,7 @@ impl<T: Schema> Document<T> {
 
     fn encode(&self, value: &T) -> Result<Vec<u8>, StoreError> {
         let impossible = |source| StoreError::Impossible { place: self.place(), source };
-        value.check().map_err(|why| impossible(crate::Damage::Impossible(why)))?;
+        value.check().map_err(|why| impossible(Damage::Impossible(why)))?;
         codec::encode(value).map_err(impossible)
     }
 }

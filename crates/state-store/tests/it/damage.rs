@@ -145,3 +145,60 @@ proptest! {
         prop_assert_eq!(counter(dir.path()).load().unwrap(), Some(value));
     }
 }
+
+#[test]
+fn starting_over_keeps_what_it_could_not_trust() {
+    let edited = {
+        let dir = tempfile::tempdir().unwrap();
+        counter(dir.path()).update(|value| value.set(1)).unwrap();
+        fs::read_to_string(dir.path().join("counter.json")).unwrap().replace("1,", "2,")
+    };
+    for contents in ["", "{\"count\": 13}", "not JSON", edited.as_str()] {
+        let dir = tempfile::tempdir().unwrap();
+        given(&dir.path().join("counter.json"), contents);
+        // Twice, because the second change replaces the backup that the first one leaves.
+        for count in [1, 2] {
+            counter(dir.path()).update_or_start_over(|value| value.add(1)).unwrap();
+            assert_eq!(counter(dir.path()).load().unwrap().unwrap().count, count, "{contents}");
+        }
+        let names = names(dir.path());
+        let aside: Vec<_> = names
+            .iter()
+            .filter(|name| name.starts_with("counter.json.damaged-") && !name.ends_with(".lock"))
+            .collect();
+        assert_eq!(aside.len(), 1, "{names:?}");
+        assert_eq!(fs::read_to_string(dir.path().join(aside[0])).unwrap(), contents);
+    }
+}
+
+#[test]
+fn starting_over_changes_nothing_about_a_document_that_can_be_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    for count in [1, 2] {
+        counter(dir.path()).update_or_start_over(|value| value.add(1)).unwrap();
+        assert_eq!(counter(dir.path()).load().unwrap().unwrap().count, count);
+    }
+    assert_eq!(names(dir.path()), ["counter.json", "counter.json.bak", "counter.json.lock"]);
+}
+
+#[test]
+fn starting_over_takes_the_place_of_a_document_that_was_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    for count in [1, 2] {
+        counter(dir.path()).update(|value| value.set(count)).unwrap();
+    }
+    fs::remove_file(dir.path().join("counter.json")).unwrap();
+    assert!(counter(dir.path()).load().is_err());
+    counter(dir.path()).update_or_start_over(|value| value.add(1)).unwrap();
+    assert_eq!(counter(dir.path()).load().unwrap().unwrap().count, 1);
+}
+
+#[test]
+fn nothing_is_started_over_for_a_newer_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("counter.json");
+    given(&path, "{\"version\": 2}");
+    let error = counter(dir.path()).update_or_start_over(|value| value.add(1)).unwrap_err();
+    assert!(matches!(error, StoreError::NewerFormat { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{\"version\": 2}");
+}
