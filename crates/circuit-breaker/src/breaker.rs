@@ -6,26 +6,34 @@ use std::time::Duration;
 
 use crate::builder::{Builder, Parts};
 use crate::machine::Machine;
+use crate::shared::Shared;
+use crate::step::{Done, Moment, Step};
 use crate::word::{SharedWord, Word};
 use crate::{
     CircuitState, Event, Outages, Permit, Refused, Settings, SettingsError, SlowCalls, Ticket,
-    Transition, chance, report,
+    Transition, report,
 };
 
 /// Stops calls to what keeps failing, and lets a trial through after a while.
 ///
 /// For any number of threads at a time, by reference. A call is let through or refused at once;
-/// nothing here waits. See the [crate documentation](crate) for the rules.
+/// nothing here waits, unless it is [stored](Builder::stored). See the
+/// [crate documentation](crate) for the rules.
 ///
 /// # Limits
 ///
 /// A success through a closed breaker takes no lock and writes nothing, if failures in a row are
 /// counted, none is to be forgotten, and calls are not timed. All else takes a short lock.
+///
+/// What a stored breaker could not write is written when it is used again, and when it is dropped;
+/// a process that is killed before that loses it.
 pub struct CircuitBreaker {
     /// The only field that the quiet path reads.
     word: SharedWord,
     parts: Parts,
+    /// The machine, or this process's copy of one that is shared.
     machine: Mutex<Machine>,
+    shared: Option<Shared>,
 }
 
 impl Default for CircuitBreaker {
@@ -50,19 +58,27 @@ impl CircuitBreaker {
         Builder::default()
     }
 
-    pub(crate) fn assemble(parts: Parts, machine: Machine) -> Self {
-        let word = SharedWord::new(&machine, &parts.settings);
-        Self { word, parts, machine: Mutex::new(machine) }
+    pub(crate) fn assemble(parts: Parts, machine: Machine, shared: Option<Shared>) -> Self {
+        let word = SharedWord::new(Word::of(&machine, &parts.settings, shared.is_some()));
+        let breaker = Self { word, parts, machine: Mutex::new(machine), shared };
+        breaker.look();
+        breaker
     }
 
     /// Returns the state. An open breaker whose recovery time is over turns half-open by this.
     #[must_use]
     pub fn state(&self) -> CircuitState {
-        if self.word().is_closed() {
+        if self.look().is_closed() {
             return CircuitState::Closed;
         }
-        let now = self.parts.clock.now();
-        self.step(|machine| (machine.advance(now), machine.state(now)))
+        let moment = Moment::of(&self.parts);
+        let machine = self.lock();
+        if machine.state(moment.now) == machine.phase.state() {
+            return machine.phase.state();
+        }
+        drop(machine);
+        self.take(&Step::Advance, moment);
+        self.lock().state(moment.now)
     }
 
     /// Asks for the right to one call, to be answered on the permit.
@@ -74,7 +90,7 @@ impl CircuitBreaker {
     pub fn try_acquire(&self) -> Result<Permit<'_>, Refused> {
         let word = self.word();
         let mut permit =
-            if word.is_quiet() { Permit::new(self, word.ticket(), None) } else { self.ask(word)? };
+            if word.is_quiet() { Permit::new(self, word.ticket(), None) } else { self.ask()? };
         permit.note_panic();
         Ok(permit)
     }
@@ -83,8 +99,8 @@ impl CircuitBreaker {
     ///
     /// It belongs to the state at this moment: half-open, it counts like a trial's.
     pub fn record_success(&self) {
-        if !self.word().is_quiet() {
-            self.record(Event::Success);
+        if !self.look().is_calm() {
+            self.take(&Step::Unasked(Event::Success), Moment::of(&self.parts));
         }
     }
 
@@ -92,28 +108,30 @@ impl CircuitBreaker {
     ///
     /// It belongs to the state at this moment: half-open, it counts like a trial's.
     pub fn record_failure(&self) {
-        self.record(Event::Failure);
+        self.take(&Step::Unasked(Event::Failure), Moment::of(&self.parts));
     }
 
     /// Closes the breaker by hand and forgets all failures; answers under way no longer count.
     pub fn reset(&self) {
-        self.order(|generation| Event::Reset { generation });
+        self.take(&Step::Reset, Moment::of(&self.parts));
     }
 
     /// Opens the breaker by hand. It recovers as if failures had opened it.
     pub fn trip(&self, reason: &str) {
-        self.order(|generation| Event::Tripped { generation, reason: reason.to_owned() });
+        self.take(&Step::Trip(reason.to_owned()), Moment::of(&self.parts));
     }
 
     /// Returns a copy of everything that the breaker remembers.
     #[must_use]
     pub fn machine(&self) -> Machine {
+        self.look();
         self.lock().clone()
     }
 
     /// Returns the last outages.
     #[must_use]
     pub fn outages(&self) -> Outages {
+        self.look();
         self.lock().outages().clone()
     }
 
@@ -135,9 +153,19 @@ impl CircuitBreaker {
         self.word.read()
     }
 
+    /// The word, after a look at what others have done if the machine is shared.
+    #[inline]
+    pub(crate) fn look(&self) -> Word {
+        if let Some(shared) = &self.shared {
+            shared.look(self);
+        }
+        self.word()
+    }
+
     /// A permit by any word that is not quiet.
     #[cold]
-    pub(crate) fn ask(&self, word: Word) -> Result<Permit<'_>, Refused> {
+    pub(crate) fn ask(&self) -> Result<Permit<'_>, Refused> {
+        let word = self.look();
         let ticket = if word.is_closed() { word.ticket() } else { self.ask_machine()? };
         let began = match self.settings().slow_calls {
             SlowCalls::AreSuccesses => None,
@@ -147,61 +175,85 @@ impl CircuitBreaker {
     }
 
     fn ask_machine(&self) -> Result<Ticket, Refused> {
-        let now = self.parts.clock.now();
-        self.step(|machine| {
-            let asked = machine.ask(&self.parts.owner, now, self.settings());
-            (asked.transition, asked.ticket)
-        })
+        let moment = Moment::of(&self.parts);
+        // Only a trial is worth the way to the machine of all.
+        if let Some(refused) = self.shared.as_ref().and_then(|shared| shared.refusal(self, moment))
+        {
+            return Err(refused);
+        }
+        self.take(&Step::Ask, moment).ticket.expect("asking is answered")
     }
 
-    pub(crate) fn apply(&self, event: &Event) {
-        let now = self.parts.clock.now();
-        self.step(|machine| (machine.apply(event, now, chance::draw(), self.settings()), ()));
-    }
-
-    /// What a person says is about the breaker as it is now.
-    fn order(&self, event: impl FnOnce(u64) -> Event) {
-        let now = self.parts.clock.now();
-        self.step(|machine| {
-            let event = event(machine.generation());
-            (machine.apply(&event, now, chance::draw(), self.settings()), ())
-        });
-    }
-
-    fn record(&self, event: impl FnOnce(Ticket) -> Event) {
-        let now = self.parts.clock.now();
-        // The time may be over though nobody has asked since: then this is a trial's answer.
-        self.step(|machine| (machine.advance(now), ()));
-        self.step(|machine| {
-            let event = event(machine.ticket());
-            (machine.apply(&event, now, chance::draw(), self.settings()), ())
-        });
+    pub(crate) fn apply(&self, event: Event) {
+        // A call that was not a trial has no place to give back.
+        if !matches!(event, Event::GivenBack(Ticket { trial: None, .. })) {
+            self.take(&Step::Tell(event), Moment::of(&self.parts));
+        }
     }
 
     pub(crate) fn uptime(&self) -> Duration {
         self.parts.clock.uptime()
     }
 
-    /// The only way to the machine for what may change it: under the lock, with the word brought
-    /// up to date, and with listeners called after the lock is released, so that they may use the
-    /// breaker themselves.
-    fn step<R>(&self, change: impl FnOnce(&mut Machine) -> (Option<Transition>, R)) -> R {
-        let mut machine = self.lock();
-        let (transition, result) = change(&mut machine);
-        self.word.write(&machine, self.settings());
-        drop(machine);
-        if let Some(transition) = transition {
-            report::report(self.name(), &transition);
+    /// The only way to the machine for what may change it.
+    fn take(&self, step: &Step, moment: Moment) -> Done {
+        let done = match &self.shared {
+            Some(shared) => shared.take(self, step, moment),
+            None => {
+                let mut machine = self.lock();
+                let done = step.take(&mut machine, moment, &self.parts);
+                self.word.write(self.word_of(&machine));
+                done
+            }
+        };
+        self.report(&done.transitions);
+        done
+    }
+
+    /// Tells of transitions, after every lock is released: listeners may use the breaker.
+    pub(crate) fn report(&self, transitions: &[Transition]) {
+        for transition in transitions {
+            report::report(self.name(), transition);
             for listener in &self.parts.listeners {
-                listener(&transition);
+                listener(transition);
             }
         }
-        result
+    }
+
+    fn word_of(&self, machine: &Machine) -> Word {
+        Word::of(machine, self.settings(), self.shared.is_some())
     }
 
     fn lock(&self) -> MutexGuard<'_, Machine> {
         // No foreign code runs under the lock, so a poisoned one still guards a whole machine.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(feature = "persist")]
+impl CircuitBreaker {
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// This process's copy of the machine, without a look.
+    pub(crate) fn copy(&self) -> Machine {
+        self.lock().clone()
+    }
+
+    /// Replaces the copy.
+    pub(crate) fn show(&self, machine: Machine) {
+        let mut copy = self.lock();
+        self.word.write(self.word_of(&machine));
+        *copy = machine;
+    }
+}
+
+impl Drop for CircuitBreaker {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.close(self);
+        }
     }
 }
 

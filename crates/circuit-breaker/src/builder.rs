@@ -1,6 +1,9 @@
 //! Putting a breaker together.
 
+#[cfg(feature = "persist")]
+use crate::Stored;
 use crate::clock::{Clock, SystemClock};
+use crate::shared::Shared;
 use crate::{CircuitBreaker, Machine, Settings, SettingsError, Transition};
 
 /// What is told about transitions.
@@ -33,6 +36,7 @@ pub(crate) struct Parts {
 pub struct Builder {
     parts: Parts,
     machine: Machine,
+    shared: Option<Shared>,
 }
 
 impl Default for Builder {
@@ -44,7 +48,7 @@ impl Default for Builder {
             clock: Box::new(SystemClock::default()),
             listeners: Vec::new(),
         };
-        Self { parts, machine: Machine::new() }
+        Self { parts, machine: Machine::new(), shared: None }
     }
 }
 
@@ -89,18 +93,42 @@ impl Builder {
         self
     }
 
-    /// Builds the breaker.
+    /// Keeps the machine in a document, shared with every other breaker that names it, in this
+    /// process and in others. It continues where they are; what [`machine`](Self::machine) was
+    /// given is not used.
+    ///
+    /// - **Counts** of all processes add up, whoever writes when.
+    /// - **OPEN** is seen by everybody within [`Stored::look_every`].
+    /// - **Trials** are counted over all processes. While the lock is busy none begins.
+    /// - **Failures to write** never fail a call: the change counts here, and is merged into what
+    ///   others have written by the next call that can. One warning event tells of it.
+    ///
+    /// # Limits
+    ///
+    /// A success that comes before the look does not reset the failures that others counted
+    /// meanwhile. Failure rates write once for each call, which takes about as long as a sync of
+    /// the disk.
+    #[cfg(feature = "persist")]
+    pub fn stored(mut self, stored: Stored) -> Self {
+        self.shared = Some(Shared::new(stored));
+        self
+    }
+
+    /// Builds the breaker. A document that cannot be read does not keep it from starting.
     ///
     /// # Errors
     ///
     /// - [`SettingsError::OutOfRange`]: a setting makes no sense.
     pub fn build(self) -> Result<CircuitBreaker, SettingsError> {
         self.parts.settings.check()?;
+        if let Some(shared) = &self.shared {
+            shared.check()?;
+        }
         Ok(self.assemble())
     }
 
     /// Builds it without a check, for settings that are known to be good.
     pub(crate) fn assemble(self) -> CircuitBreaker {
-        CircuitBreaker::assemble(self.parts, self.machine)
+        CircuitBreaker::assemble(self.parts, self.machine, self.shared)
     }
 }

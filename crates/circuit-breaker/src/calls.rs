@@ -1,6 +1,5 @@
 //! Calls as closures and futures.
 
-use crate::word::Word;
 use crate::{CallError, CircuitBreaker, Permit};
 
 /// What the error of a call says about what was called.
@@ -63,7 +62,7 @@ impl CircuitBreaker {
     ) -> Result<T, CallError<E>> {
         let word = self.word();
         if !word.is_quiet() {
-            return self.call_after_asking(word, judge, call);
+            return self.call_after_asking(judge, call);
         }
         let permit = Permit::new(self, word.ticket(), None);
         let result = call();
@@ -75,11 +74,10 @@ impl CircuitBreaker {
     #[cold]
     fn call_after_asking<T, E>(
         &self,
-        word: Word,
         judge: impl FnOnce(&E) -> Verdict,
         call: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, CallError<E>> {
-        let permit = self.ask(word)?;
+        let permit = self.ask()?;
         let result = call();
         answer(permit, judge, result)
     }

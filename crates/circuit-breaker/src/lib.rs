@@ -44,11 +44,22 @@
 //! word that nobody writes: no lock, no allocation, no clock. This holds for failures in a row
 //! without timed calls; the other rules take a short lock per call.
 //!
+//! # Remembered, and shared by processes
+//!
+//! `Stored` (feature `persist`, default) names a document, and `Builder::stored` keeps a breaker
+//! there. Each process has a copy that answers calls; a closed breaker reads the clock once for
+//! each call and the file every 50 ms at most, which is the time within which everybody sees an
+//! OPEN. A change is made to the newest document under its lock, so counts of all processes add
+//! up, and an older copy overwrites nothing. What cannot be written counts here, and is merged at
+//! the next chance. A document that is damaged or missing is a closed breaker.
+//!
 //! With the feature `tracing` (default) each transition is one event at level info. With the
-//! feature `serde` (default) a machine can be turned into a document and back.
+//! feature `serde` a machine can be turned into a document and back without any file.
 //!
 //! # Limits
 //!
+//! - A stored breaker has no thread of its own: what it still has to write waits for its next call
+//!   or its end. A process that is killed before that loses it.
 //! - It does not wait, retry or time out: a call that hangs holds its permit.
 //! - A trial that was given up may still be running while the next one is let through.
 //! - A forward step of the clock ends a wait early; a backward step makes it begin anew at most.
@@ -63,6 +74,8 @@ mod clock;
 mod document;
 mod error;
 mod event;
+#[cfg(feature = "persist")]
+mod ledger;
 mod machine;
 mod outages;
 mod permit;
@@ -71,11 +84,21 @@ mod read;
 mod recovery;
 mod report;
 mod settings;
+#[cfg(feature = "persist")]
+mod shared;
 mod state;
+mod step;
+#[cfg(feature = "persist")]
+mod store;
 mod transition;
 mod trials;
+#[cfg(not(feature = "persist"))]
+mod unshared;
 mod window;
 mod word;
+
+#[cfg(not(feature = "persist"))]
+use unshared as shared;
 
 pub use breaker::CircuitBreaker;
 pub use builder::Builder;
@@ -93,9 +116,11 @@ pub use permit::Permit;
 pub use recovery::Recovery;
 pub use settings::{Opening, Over, Settings, SlowCalls};
 pub use state::CircuitState;
+#[cfg(feature = "persist")]
+pub use store::Stored;
 pub use transition::{Cause, Transition};
 pub use trials::Trial;
 
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "persist"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -7,7 +7,7 @@ use crate::phase::{Phase, fitting};
 use crate::trials::{Trials, later, not_in_the_future};
 use crate::{Asked, Cause, CircuitState, Event, Opening, Refused, Settings, Ticket, Transition};
 
-/// Numbers of generations end here and begin again. A breaker packs one beside two flags into
+/// Numbers of generations end here and begin again. A breaker packs one beside three flags into
 /// 64 bits, and a document holds it as a number that every JSON reader can represent.
 pub(crate) const GENERATIONS: u64 = 1 << 53;
 

@@ -43,7 +43,7 @@ impl<'a> Permit<'a> {
     /// The call succeeded. If it was slow and slow calls are failures, it failed.
     #[inline]
     pub fn success(self) {
-        if self.breaker.word().is_quiet() {
+        if self.breaker.word().is_calm() {
             // Closed, nothing to forget: also a success of an earlier generation changes nothing.
             mem::forget(self);
         } else {
@@ -59,6 +59,14 @@ impl<'a> Permit<'a> {
     /// The call was not made, or its outcome says nothing about what was called.
     pub fn give_back(self) {
         self.answer(Event::GivenBack);
+    }
+
+    /// Parts with the permit: the answer will come from elsewhere, if at all. A trial that nobody
+    /// answers is given up after its lease.
+    pub fn detach(self) -> Ticket {
+        let ticket = self.ticket;
+        mem::forget(self);
+        ticket
     }
 
     /// Returns what the permit stands for.
@@ -78,7 +86,7 @@ impl<'a> Permit<'a> {
     }
 
     fn answer(self, event: fn(Ticket) -> Event) {
-        self.breaker.apply(&event(self.ticket));
+        self.breaker.apply(event(self.ticket));
         mem::forget(self);
     }
 }
@@ -90,6 +98,6 @@ impl Drop for Permit<'_> {
         } else {
             Event::GivenBack(self.ticket)
         };
-        self.breaker.apply(&event);
+        self.breaker.apply(event);
     }
 }

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::phase::Phase;
 use crate::{Opening, Settings, SlowCalls, Ticket};
 
-/// A shadow of the machine: its generation and two flags, readable without its lock.
+/// A shadow of the machine: its generation and three flags, readable without its lock.
 ///
 /// Written only while the lock is held. A reader acts on it alone where nothing depends on
 /// exactness, and takes the lock for everything else, so relaxed ordering is enough: no other
@@ -20,13 +20,18 @@ pub(crate) struct Word(u64);
 
 impl Word {
     const CLOSED: u64 = 1;
-    const QUIET: u64 = 2;
-    const FLAGS: u32 = 2;
+    const CALM: u64 = 2;
+    const QUIET: u64 = 4;
+    const FLAGS: u32 = 3;
 
-    fn of(machine: &Machine, settings: &Settings) -> Self {
+    /// `shared`: the machine may have changed elsewhere, so no call may do without a look.
+    pub(crate) fn of(machine: &Machine, settings: &Settings, shared: bool) -> Self {
         let flags = match machine.phase {
+            Phase::Closed { failures: 0, .. } if counts_in_a_row(settings) && shared => {
+                Self::CLOSED | Self::CALM
+            }
             Phase::Closed { failures: 0, .. } if counts_in_a_row(settings) => {
-                Self::CLOSED | Self::QUIET
+                Self::CLOSED | Self::CALM | Self::QUIET
             }
             Phase::Closed { .. } => Self::CLOSED,
             Phase::Open { .. } | Phase::HalfOpen { .. } => 0,
@@ -41,6 +46,12 @@ impl Word {
     }
 
     /// Whether it is closed, a success would change nothing, and no call is timed.
+    #[inline]
+    pub(crate) fn is_calm(self) -> bool {
+        self.0 & Self::CALM != 0
+    }
+
+    /// Whether it is calm, and nobody else can change that.
     #[inline]
     pub(crate) fn is_quiet(self) -> bool {
         self.0 & Self::QUIET != 0
@@ -60,8 +71,8 @@ fn counts_in_a_row(settings: &Settings) -> bool {
 }
 
 impl SharedWord {
-    pub(crate) fn new(machine: &Machine, settings: &Settings) -> Self {
-        Self(AtomicU64::new(Word::of(machine, settings).0))
+    pub(crate) fn new(word: Word) -> Self {
+        Self(AtomicU64::new(word.0))
     }
 
     #[inline]
@@ -70,11 +81,10 @@ impl SharedWord {
     }
 
     /// Call with the lock of the machine held.
-    pub(crate) fn write(&self, machine: &Machine, settings: &Settings) {
-        let word = Word::of(machine, settings).0;
+    pub(crate) fn write(&self, word: Word) {
         // A store takes the line from all other cores; most events change nothing here.
-        if self.0.load(Ordering::Relaxed) != word {
-            self.0.store(word, Ordering::Relaxed);
+        if self.0.load(Ordering::Relaxed) != word.0 {
+            self.0.store(word.0, Ordering::Relaxed);
         }
     }
 }

@@ -75,7 +75,7 @@ pub use memory::MemoryBackend;
 pub use schema::Schema;
 pub use store::Store;
 
-pub use flock_guard::{Breaking, Wait};
+pub use flock_guard::{Breaking, LockError, Wait};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

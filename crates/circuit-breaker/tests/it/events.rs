@@ -59,6 +59,15 @@ impl Subscriber for Kept {
     fn exit(&self, _: &Id) {}
 }
 
+impl Kept {
+    /// The messages of one level.
+    #[cfg(feature = "persist")]
+    pub(crate) fn at(&self, level: Level) -> Vec<String> {
+        let kept = self.0.lock().unwrap();
+        kept.iter().filter(|event| event.0 == level).map(|event| event.2.clone()).collect()
+    }
+}
+
 /// The messages that `work` brings about on a breaker named `deploys`.
 pub(crate) fn messages(
     settings: Settings,

@@ -16,8 +16,14 @@ mod permits;
 mod rates;
 mod recovery;
 mod settings;
+#[cfg(feature = "persist")]
+mod shared;
+#[cfg(feature = "persist")]
+mod stored;
 mod threads;
 mod time;
+#[cfg(feature = "persist")]
+mod troubled;
 
 use std::time::{Duration, SystemTime};
 

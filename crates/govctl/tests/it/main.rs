@@ -6,14 +6,12 @@
 mod answers;
 mod config;
 mod delivery;
+mod git;
 mod handled;
 mod ids;
 mod misuse;
-mod session;
-mod git;
-mod ids;
-mod misuse;
 mod repository;
+mod session;
 
 use std::{
     path::Path,
