@@ -123,6 +123,8 @@ enum Command {
     Ids(commands::ids::IdsCommand),
     Session(commands::session::SessionArgs),
     #[command(subcommand)]
+    Breaker(commands::breaker::BreakerCommand),
+    #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
     State(commands::state::StateCommand),
@@ -143,6 +145,7 @@ impl Cli {
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),
             Command::Session(args) => commands::session::run(args, context, out),
+            Command::Breaker(command) => commands::breaker::run(command, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),

@@ -4,7 +4,8 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
-    io::{IsTerminal, stdin},
+    fs,
+    io::{self, IsTerminal, stdin},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -12,12 +13,13 @@ use std::{
 use booty_state::{
     AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides, StateDirFacts,
 };
+use circuit_breaker::Stored;
 use external_ids::ExternalIds;
 use flock_guard::{LockFile, LockStatus, Wait};
 use jiff::Timestamp;
-use state_store::Store;
+use state_store::{Key, Store};
 
-use crate::{cli::Global, exit::CliError, git::Git, project::Project};
+use crate::{breaker::Name, cli::Global, exit::CliError, git::Git, project::Project};
 
 /// Environment, clock, workspace and state directory of one run.
 #[derive(Debug)]
@@ -105,6 +107,34 @@ impl Context {
 
     pub(crate) fn ids(&self) -> ExternalIds {
         ExternalIds::new(&self.store())
+    }
+
+    /// The breaker of that name, whose lock is waited for as `--lock-wait` says.
+    pub(crate) fn breaker(&self, name: &Name) -> Stored {
+        let key = Key::new(format!("breakers/{name}.json"));
+        let key = key.expect("the name of a breaker is stricter than that of a document");
+        Stored::new(&self.store(), key).save_wait(self.lock_wait)
+    }
+
+    /// The breakers that were ever used, in the order of their names.
+    pub(crate) fn breaker_names(&self) -> Result<Vec<Name>, CliError> {
+        let dir = self.state_dir.join("breakers");
+        let failed = |error: io::Error| {
+            CliError::broken(format!("cannot list `{}`", dir.display())).because(&error)
+        };
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(failed)?.file_name();
+            // Locks, backups and what was set aside have other endings.
+            let name = file.to_str().and_then(|file| file.strip_suffix(".json")?.parse().ok());
+            names.extend(name);
+        }
+        names.sort_unstable_by(|a: &Name, b| a.as_str().cmp(b.as_str()));
+        Ok(names)
     }
 
     pub(crate) fn overrides(&self) -> SecurityOverrides {

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Failed,
     /// 6: it is not known whether the deploy went out. Do not retry, resolve.
     Unknown,
+    /// The own code of what was run, where that is passed on.
+    Passed(i32),
     /// 128 + signal: interrupted, after the command was stopped and the state written.
     Signal(u8),
 }
@@ -31,6 +33,8 @@ impl Exit {
             Exit::Hold => hold,
             Exit::Failed => 4,
             Exit::Unknown => 6,
+            // Every code that a process can end with fits.
+            Exit::Passed(code) => u8::try_from(code).unwrap_or(u8::MAX),
             Exit::Signal(signal) => 128 + signal,
         })
     }

@@ -1,6 +1,7 @@
 //! `govctl`: says ALLOW or HOLD and why, deploys at most once per commit, and remembers.
 
 mod attempt;
+mod breaker;
 mod cli;
 mod commands;
 mod context;
