@@ -11,10 +11,12 @@ use std::{
 };
 
 use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, NewEntry, Sha};
+use circuit_breaker::{Event, Ticket};
 use flock_guard::{LockError, LockGuard, Wait};
 use serde_json::Value;
 
 use crate::{
+    breaker::Breaker,
     context::{Context, stdin_is_terminal},
     exit::{CliError, Kind},
     output::Output,
@@ -105,18 +107,55 @@ impl Attempt<'_> {
             self.take_back(&claimed, "interrupted before the command was started", out);
             return Ok(Outcome::NotStarted { signal });
         }
+        let ticket = self.ask_breaker().inspect_err(|_| {
+            self.take_back(&claimed, "the breaker let nothing through", out);
+        })?;
         command.env("GOVCTL_FENCE", fence.to_string());
         let started = Instant::now();
         let ended = process::run(command, limit, &mut signals).map_err(|error| match error {
             process::RunError::NotStarted(error) => {
                 self.take_back(&claimed, "the command could not be started", out);
+                self.tell_breaker(Event::GivenBack(ticket), out);
                 self.cannot_start(argv, &error)
             }
             process::RunError::Lost(error) => self.lost(&error),
         })?;
         let took = started.elapsed();
-        self.record(ended, took)?;
+        let recorded = self.record(ended, took);
+        let told = if ended.is_success() { Event::Success } else { Event::Failure };
+        self.tell_breaker(told(ticket), out);
+        recorded?;
         Ok(Outcome::Ran { ended, took })
+    }
+
+    /// Asks for the right to run the command; half-open, this is the trial.
+    ///
+    /// The decision has looked at the breaker already, so it says no only if somebody has opened
+    /// it in between.
+    fn ask_breaker(&self) -> Result<Ticket, CliError> {
+        let breaker = Breaker::of_deploys(self.context, self.project.environment())?;
+        breaker.ask(self.context.now())?.map_err(|refused| {
+            let message = format!("the breaker `{}` has just opened", breaker.name);
+            CliError::new(Kind::Refused, message)
+                .because(&refused)
+                .hint(format!("govctl breaker status {}", breaker.name))
+        })
+    }
+
+    /// Tells the breaker how it went. That it could not be told changes no outcome.
+    fn tell_breaker(&self, event: Event, out: &Output) {
+        let told =
+            Breaker::of_deploys(self.context, self.project.environment()).and_then(|breaker| {
+                Ok((breaker.tell(|_| event.clone(), self.context.now())?, breaker))
+            });
+        match told {
+            Ok((told, breaker)) => {
+                if let Some(transition) = told.transition {
+                    out.note(&format!("note: the breaker `{}` {transition}", breaker.name));
+                }
+            }
+            Err(error) => tracing::error!(%error, "the breaker around deploys could not be told"),
+        }
     }
 
     /// Claims the commit, or names the delivery that has handled it already.

@@ -32,6 +32,13 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 pub(crate) struct Name(String);
 
 impl Name {
+    /// The breaker around deploys to an environment.
+    pub(crate) fn of_deploys(environment: &str) -> Name {
+        let named = |char: char| if char.is_ascii_alphanumeric() { char } else { '-' };
+        let environment: String = environment.chars().map(named).take(48).collect();
+        Name(format!("{DEPLOYS}{environment}"))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -111,6 +118,11 @@ impl Breaker {
         Ok(Breaker { name, threshold, stored, settings, owner: context.who() })
     }
 
+    /// The breaker around deploys to `environment`.
+    pub(crate) fn of_deploys(context: &Context, environment: &str) -> Result<Breaker, CliError> {
+        Breaker::open(context, &Name::of_deploys(environment), &Rules::default())
+    }
+
     pub(crate) fn load(&self, now: SystemTime) -> Result<Machine, CliError> {
         Ok(self.stored.load(&self.settings, now)?)
     }
@@ -161,6 +173,14 @@ mod tests {
         }
         for name in ["a", "A_b-1.c", "a..b", &long[..64]] {
             assert!(name.parse::<Name>().is_ok(), "{name:?} was refused");
+        }
+    }
+
+    #[test]
+    fn every_environment_has_a_breaker_with_a_good_name() {
+        for environment in ["production", "", "eu/west 1", "..", &"é".repeat(100)] {
+            let name = Name::of_deploys(environment);
+            assert_eq!(name.as_str().parse(), Ok(name.clone()), "{environment}");
         }
     }
 }

@@ -6,12 +6,13 @@ use std::{
 };
 
 use booty_state::{DeliveryKey, DeployResult, LastDeploy, ReleaseState, Sha};
+use circuit_breaker::CircuitState;
 use release_policy::{
     Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Facts, HandledOutcome,
     InProgress, LastAttempt,
 };
 
-use crate::{context::Context, exit::CliError, project::Project};
+use crate::{breaker::Breaker, context::Context, exit::CliError, project::Project};
 
 /// What is asked about, and what the person said about it.
 #[derive(Debug, Default)]
@@ -66,6 +67,7 @@ pub(crate) fn gather(
             None => release.unknown().into_iter().map(|sha| sha.to_string()).collect(),
         },
         in_progress,
+        breaker: breaker(context, project, now)?,
         base: base.map(|base| base.to_string()),
         ..Facts::new(sha.to_string(), now)
     })
@@ -96,6 +98,24 @@ pub(crate) fn release_and_progress(
         |holder| format!("pid {} on {}", holder.pid, holder.hostname),
     );
     Ok((release, Some(InProgress { sha, holder })))
+}
+
+/// The breaker around deploys to this environment.
+fn breaker(
+    context: &Context,
+    project: &Project,
+    now: SystemTime,
+) -> Result<release_policy::Breaker, CliError> {
+    let breaker = Breaker::of_deploys(context, project.environment())?;
+    let machine = breaker.load(now)?;
+    Ok(match (machine.state(now), machine.retry_at(now)) {
+        (CircuitState::Open, Some(retry_at)) => release_policy::Breaker::Open { retry_at },
+        (CircuitState::Closed, _) => release_policy::Breaker::Closed {
+            failures: machine.failures(),
+            threshold: breaker.threshold,
+        },
+        _ => release_policy::Breaker::HalfOpen,
+    })
 }
 
 fn live_since(release: &ReleaseState, base: Option<&Sha>) -> Option<SystemTime> {

@@ -25,6 +25,9 @@ use crate::{
 /// The command runs with DEPLOY_SHA, DEPLOY_REPO, DEPLOY_ENVIRONMENT, DEPLOY_PREVIOUS_SHA and
 /// GOVCTL_FENCE in its environment, in the workspace, as a process group of its own.
 ///
+/// 5 failed deploys in a row open the breaker deploy-ENVIRONMENT, which holds the others for 10
+/// minutes; then one goes out as a trial, and that decides.
+///
 /// Exits 0 when it was deployed or is live already, 1 for HOLD, 4 when the command failed, 5
 /// when another deploy holds the lock, 6 when nobody knows how an earlier attempt ended: then
 /// look at production and say so with `govctl resolve`.

@@ -6,13 +6,15 @@ use std::{
 };
 
 use booty_state::{DeployResult, Moment, ReleaseState, Sha};
+use circuit_breaker::CircuitState;
 use clap::Args;
 use flock_guard::Holder;
 use release_policy::InProgress;
 use serde::Serialize;
 
 use crate::{
-    context::Context,
+    breaker::Breaker,
+    context::{Context, rfc3339},
     exit::{CliError, Exit},
     facts::{Question, release_and_progress},
     output::{BAD, GOOD, Output, clean},
@@ -46,8 +48,7 @@ pub(super) struct Report {
     last_deploy_time: Option<Moment>,
     last_deploy_result: DeployResult,
     last_health_check: Option<Moment>,
-    /// There is no breaker around deploys yet.
-    breaker: Option<String>,
+    breaker: Around,
     rate: Rate,
     lock: Lock,
     /// Freezes cannot be declared yet.
@@ -55,6 +56,16 @@ pub(super) struct Report {
     unknown: Vec<Sha>,
     #[serde(skip)]
     in_progress: Option<InProgress>,
+}
+
+/// The breaker around deploys.
+#[derive(Debug, Serialize)]
+struct Around {
+    name: String,
+    state: CircuitState,
+    failure_count: u32,
+    threshold: u32,
+    retry_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,7 +101,7 @@ impl Report {
                 limit: project.governor.policy().max_deploys_per_hour.get(),
             },
             lock: Lock { held: lock.held, holder: lock.holder.filter(|_| lock.held) },
-            breaker: None,
+            breaker: Around::of(context, project)?,
             freeze: None,
             unknown,
             in_progress,
@@ -101,6 +112,35 @@ impl Report {
             last_deploy_result: release.last_deploy_result,
             last_health_check: release.last_health_check,
         })
+    }
+}
+
+impl Around {
+    fn of(context: &Context, project: &Project) -> Result<Around, CliError> {
+        let now = context.now();
+        let breaker = Breaker::of_deploys(context, project.environment())?;
+        let machine = breaker.load(now)?;
+        let state = machine.state(now);
+        let retry_at = machine.retry_at(now).filter(|_| state == CircuitState::Open);
+        Ok(Around {
+            name: breaker.name.to_string(),
+            state,
+            failure_count: machine.failures(),
+            threshold: breaker.threshold,
+            retry_at: retry_at.map(rfc3339),
+        })
+    }
+}
+
+impl fmt::Display for Around {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.state, &self.retry_at) {
+            (CircuitState::Closed, _) => {
+                write!(f, "closed, {} of {} failures", self.failure_count, self.threshold)
+            }
+            (_, Some(retry_at)) => write!(f, "{BAD}open{BAD:#} until {retry_at}"),
+            (_, None) => write!(f, "{BAD}half open{BAD:#}, the next deploy is a trial"),
+        }
     }
 }
 
@@ -139,6 +179,7 @@ impl fmt::Display for Report {
             "rate",
             &format_args!("{} of {} in the last hour", self.rate.used, self.rate.limit),
         )?;
+        row(f, "breaker", &self.breaker)?;
         match (&self.lock.holder, self.lock.held) {
             (Some(holder), _) => {
                 row(f, "lock", &format_args!("held by {}", clean(&holder.to_string())))?

@@ -7,6 +7,7 @@ mod answers;
 mod breaker;
 mod config;
 mod delivery;
+mod deploys;
 mod git;
 mod handled;
 mod ids;
