@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, NewEntry, Sha};
+use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, NewEntry, Sha, StateError};
 use circuit_breaker::{Event, Ticket};
 use flock_guard::{LockError, LockGuard, Wait};
 use serde_json::Value;
@@ -67,12 +67,14 @@ pub(crate) fn lock(
     state_store::create_private_dir(&context.locks_dir())?;
     let lock = context.deploy_lock(project.environment());
     let failed = |error: LockError| {
-        let kind = if matches!(error, LockError::Busy { .. }) { Kind::Busy } else { Kind::Broken };
-        let message = format!("cannot start a deploy to {}", project.environment());
-        CliError::new(kind, message)
-            .because(&error)
-            .hint("wait longer with --lock-wait 15m")
-            .hint("govctl status")
+        let message = format!("cannot take the deploy lock of {}", project.environment());
+        match error {
+            LockError::Busy { .. } => CliError::new(Kind::Busy, message)
+                .because(&error)
+                .hint("wait longer with --lock-wait 15m")
+                .hint("govctl status"),
+            _ => CliError::broken(message).because(&error),
+        }
     };
     match lock.exclusive(Wait::Never) {
         Err(busy @ LockError::Busy { .. }) if context.lock_wait != Wait::Never => {
@@ -187,19 +189,23 @@ impl Attempt<'_> {
     /// Gives the claim and the intent back, because the command provably never started.
     fn take_back(&self, before: &Option<DeliveryId>, why: &str, out: &Output) {
         let now = self.context.now();
-        let taken_back = || -> Result<(), CliError> {
-            self.context.releases(self.project).abandon(self.sha)?;
+        let deliveries = self.context.deliveries();
+        let but = |what| move |error: StateError| format!("{what}: {error}");
+        // In this order, and no further than it goes: what is not taken back still holds.
+        let taken_back = || -> Result<(), String> {
+            let abandoned = self.context.releases(self.project).abandon(self.sha);
+            abandoned.map_err(but("the intent could not be taken back"))?;
             match before {
-                Some(before) => self.context.deliveries().record(&self.key(), before)?,
-                None => {
-                    self.context.deliveries().give_back(&self.key(), &self.delivery_id)?;
-                }
+                Some(before) => deliveries.record(&self.key(), before),
+                None => deliveries.give_back(&self.key(), &self.delivery_id).map(drop),
             }
-            self.context.audit().append(&self.entry("deploy_taken_back", now).because(why))?;
-            Ok(())
+            .map_err(but("the claim could not be taken back"))?;
+            let entry = self.entry("deploy_taken_back", now).because(why);
+            let written = self.context.audit().append(&entry).map(drop);
+            written.map_err(but("it was taken back, but its line in the audit log is missing"))
         };
-        if let Err(error) = taken_back() {
-            out.note(&format!("note: the claim could not be taken back: {error}"));
+        if let Err(failed) = taken_back() {
+            out.note(&format!("note: {failed}"));
         }
     }
 

@@ -82,7 +82,7 @@ pub(crate) fn run(
                 Claim::Already { by } => (false, by),
             };
             if new {
-                note(context, "delivery_claimed", &key, id)?;
+                note(context, "delivery_claimed", &key, id);
             }
             out.report(&Claimed { schema: "govctl.delivery-claim/1", new, delivery_id })?;
             Ok(if new { Exit::Yes } else { Exit::No })
@@ -90,7 +90,7 @@ pub(crate) fn run(
         DeliveryCommand::Record(Handled { subject, id }) => {
             let key = subject.key(context)?;
             deliveries.record(&key, id)?;
-            note(context, "delivery_recorded", &key, id)?;
+            note(context, "delivery_recorded", &key, id);
             let schema = "govctl.delivery-record/1";
             out.report(&Recorded { schema, key: key.to_string(), delivery_id: id.to_string() })?;
             Ok(Exit::Yes)
@@ -114,7 +114,7 @@ pub(crate) fn run(
                 let now = context.now().into();
                 let entry = NewEntry::new(now, context.who(), "delivery_pruned")
                     .because(format!("{removed} forgotten, {keep} of each repository kept"));
-                context.audit().append(&entry)?;
+                write_down(context, &entry);
             }
             out.report(&Pruned { schema: "govctl.delivery-prune/1", removed })?;
             Ok(Exit::Yes)
@@ -147,18 +147,21 @@ impl Commit {
     }
 }
 
-fn note(
-    context: &Context,
-    what: &'static str,
-    key: &DeliveryKey,
-    id: &DeliveryId,
-) -> Result<(), CliError> {
+fn note(context: &Context, what: &'static str, key: &DeliveryKey, id: &DeliveryId) {
     let entry = NewEntry::new(context.now().into(), context.who(), what).changing(
         Value::Null,
         serde_json::json!({ "key": key.to_string(), "delivery_id": id.as_str() }),
     );
-    context.audit().append(&entry)?;
-    Ok(())
+    write_down(context, &entry);
+}
+
+/// Adds a line about what has happened already. Without it the answer stays what it is: a
+/// claim that was won must not look like one that was lost.
+fn write_down(context: &Context, entry: &NewEntry) {
+    if let Err(error) = context.audit().append(entry) {
+        let error = CliError::from(error);
+        tracing::error!(%error, "it is done, but its line in the audit log is missing");
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@ use booty_state::{DeliveryId, DeliveryKey, DeployResult, NewEntry};
 use clap::Args;
 
 use crate::{
+    attempt,
     commands::status,
     context::Context,
     exit::{CliError, Exit},
@@ -14,7 +15,7 @@ use crate::{
 /// Record how a deploy ended that was observed elsewhere
 ///
 /// RESULT is success, failure, pending, or the word that GitHub uses for a run's conclusion.
-/// A success makes the commit the one that is live.
+/// A success makes the commit the one that is live. Exits 5 while a deploy is running.
 #[derive(Args, Debug)]
 pub(crate) struct RecordArgs {
     /// The commit, in any form that git understands
@@ -32,20 +33,24 @@ pub(crate) struct RecordArgs {
 pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
     let sha = project.commit(&args.sha)?;
-    let now = context.now();
-    if let Some(id) = &args.delivery_id {
-        context.deliveries().record(&DeliveryKey::of(&project.repo, &sha), id)?;
-    }
+    // A deploy that runs now writes its own outcome, and this must not settle it.
+    let lock = attempt::lock(context, &project, out)?;
     let before = context.releases(&project).load()?.last_deploy_result;
-    match &args.result {
-        DeployResult::Pending => context.releases(&project).attempt_started(&sha, now.into())?,
-        result => context.releases(&project).finished(&sha, result.clone(), now.into())?,
-    };
+    let now = context.now();
     let mut entry = NewEntry::new(now.into(), context.who(), "recorded")
         .about(&project.repo, &sha)
         .changing(before.as_str(), args.result.as_str());
     entry.why.clone_from(&args.run_url);
+    // Before the change: what cannot be written down is not done.
     context.audit().append(&entry)?;
+    if let Some(id) = &args.delivery_id {
+        context.deliveries().record(&DeliveryKey::of(&project.repo, &sha), id)?;
+    }
+    match &args.result {
+        DeployResult::Pending => context.releases(&project).attempt_started(&sha, now.into())?,
+        result => context.releases(&project).finished(&sha, result.clone(), now.into())?,
+    };
+    lock.release();
     out.report(&status::Report::of(context, &project)?)?;
     Ok(Exit::Yes)
 }

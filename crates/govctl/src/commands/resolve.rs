@@ -59,8 +59,9 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
         .about(&project.repo, &sha)
         .changing("unknown", result.as_str());
     entry.why.clone_from(&args.reason);
-    context.releases(&project).finished(&sha, result, now.into())?;
+    // Before the change: what cannot be written down is not done.
     context.audit().append(&entry)?;
+    context.releases(&project).finished(&sha, result, now.into())?;
     lock.release();
     out.report(&status::Report::of(context, &project)?)?;
     Ok(Exit::Yes)

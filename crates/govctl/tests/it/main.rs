@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answers;
+mod audit;
 mod breaker;
 mod config;
 mod delivery;
@@ -106,7 +107,9 @@ impl Bench {
 
     #[expect(clippy::disallowed_methods, reason = "a plain file for a test to find")]
     fn given(&self, name: &str, contents: &str) {
-        std::fs::write(self.path().join(name), contents).unwrap();
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, contents).unwrap();
     }
 }
 
