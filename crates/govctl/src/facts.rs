@@ -8,8 +8,8 @@ use std::{
 use booty_state::{DeliveryKey, DeployResult, LastDeploy, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
 use release_policy::{
-    Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Facts, HandledOutcome,
-    InProgress, LastAttempt,
+    Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Descent, Facts,
+    HandledOutcome, InProgress, LastAttempt,
 };
 
 use crate::{breaker::Breaker, context::Context, exit::CliError, project::Project};
@@ -43,7 +43,7 @@ pub(crate) fn gather(
 ) -> Result<Facts, CliError> {
     let (release, in_progress) = release_and_progress(context, project, question)?;
     let live = release.production_sha_current.clone().or(release.production_sha_previous.clone());
-    let base = question.base.clone().or(live);
+    let base = question.base.clone().or_else(|| live.clone());
     let deploys_configured =
         question.has_command || project.governor.policy().has_deploy_workflow();
     Ok(Facts {
@@ -60,6 +60,7 @@ pub(crate) fn gather(
         last_attempt: last_attempt(&release),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
+        descent: descent(project, live.as_ref(), sha, question)?,
         redeploy: question.redeploy.clone(),
         // While a deploy runs its own entry is pending, and that is no mystery.
         unknown: match &in_progress {
@@ -153,6 +154,26 @@ fn changes(
             .into_iter()
             .map(|change| Change::new(ChangeStatus::from_letter(change.status), change.path)),
     ))
+}
+
+/// Whether `sha` contains what is live. An order to deploy it once more is also the way back
+/// to an older commit.
+fn descent(
+    project: &Project,
+    live: Option<&Sha>,
+    sha: &Sha,
+    question: &Question,
+) -> Result<Descent, CliError> {
+    let elsewhere =
+        question.base.is_some() || question.paths.is_some() || question.redeploy.is_some();
+    let Some(live) = live.filter(|live| project.has_git && !elsewhere && *live != sha) else {
+        return Ok(Descent::NotLookedAt);
+    };
+    Ok(if project.git.contains(live, sha)? {
+        Descent::Contains
+    } else {
+        Descent::Lacks { why: format!("does not contain {}, which is live", live.short()) }
+    })
 }
 
 /// What was done for `sha` before, by the newest word about it: what is live may be half

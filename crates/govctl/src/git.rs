@@ -37,6 +37,10 @@ const MISLEADING: [&str; 16] = [
     "GIT_WORK_TREE",
 ];
 
+/// What to do when git does not know a commit that it should know.
+const SHALLOW: &str =
+    "a shallow clone lacks the base: git fetch --unshallow (in GitHub Actions: fetch-depth: 0)";
+
 /// The git repository around a workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
@@ -122,12 +126,25 @@ impl Git {
         ])?;
         if !output.status.success() {
             let message = format!("git cannot compare {} with {}", &base[..7], &commit[..7]);
-            return Err(self
-                .with_reason(CliError::broken(message), &output)
-                .hint("a shallow clone lacks the base: git fetch --unshallow (in GitHub Actions: fetch-depth: 0)"));
+            return Err(self.with_reason(CliError::broken(message), &output).hint(SHALLOW));
         }
         parse_name_status(&output.stdout)
             .ok_or_else(|| CliError::broken("git diff answered in a form that is not known"))
+    }
+
+    /// Whether `commit` contains `base`: is it, or came after it.
+    pub(crate) fn contains(&self, base: &Sha, commit: &Sha) -> Result<bool, CliError> {
+        let (base, commit) = (base.to_string(), commit.to_string());
+        let output = self.run(&["merge-base", "--is-ancestor", &base, &commit])?;
+        match output.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => {
+                let message =
+                    format!("git cannot tell whether {} contains {}", &commit[..7], &base[..7]);
+                Err(self.with_reason(CliError::broken(message), &output).hint(SHALLOW))
+            }
+        }
     }
 
     /// The URL of the remote `origin`, if there is one.

@@ -149,7 +149,8 @@ pub(crate) const TABLE: [Text; 19] = [
         meaning: "the commit does not contain what is live",
         explanation: "The production commit is not an ancestor of this one, so deploying it would take away \
             changes that are live: an old branch, a stale event, or a rewritten history.",
-        unblock: "bring the production commit into the branch (merge or rebase) and deploy the result",
+        unblock: "bring the production commit into the branch (merge or rebase) and deploy the result; or \
+            order it: govctl deploy SHA --redeploy --reason \"...\"",
     },
     Text {
         reason: Reason::AllowLow,

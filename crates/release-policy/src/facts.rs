@@ -55,8 +55,8 @@ pub struct Facts {
     pub breaker: Breaker,
     /// The freeze that is in force now.
     pub freeze: Option<Freeze>,
-    /// Why this commit does not contain what is live, if it does not.
-    pub not_descendant: Option<String>,
+    /// Whether this commit contains what is live.
+    pub descent: Descent,
 }
 
 impl Facts {
@@ -89,7 +89,7 @@ impl Facts {
             verification: Verification::NotRun,
             breaker: Breaker::Unused,
             freeze: None,
-            not_descendant: None,
+            descent: Descent::NotLookedAt,
         }
     }
 }
@@ -234,4 +234,19 @@ pub struct Freeze {
     pub reason: String,
     /// When it ends, unless it has to be ended by hand.
     pub until: Option<SystemTime>,
+}
+
+/// Whether a commit contains what is live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Descent {
+    /// Nobody looked, which holds nothing: nothing is live, there is no work tree to look in,
+    /// the comparison is with something else, or a person ordered the commit all the same.
+    NotLookedAt,
+    /// It does.
+    Contains,
+    /// It does not, and would take back what went live since.
+    Lacks {
+        /// As a sentence part: "does not contain 9f2c1ab, which is live".
+        why: String,
+    },
 }

@@ -64,16 +64,19 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
                 policy.max_deploys_per_hour
             ),
         ],
-        Reason::RedeployRequired => {
-            vec![format!("govctl deploy {sha} --redeploy --reason \"...\" ...")]
+        Reason::RedeployRequired => vec![redeploy(sha)],
+        Reason::NotDescendant => {
+            let live = facts.base.as_deref().map_or("what is live", short);
+            vec![
+                format!("bring {live} into the branch of {sha} and deploy the result"),
+                format!("to go back on purpose: {}", redeploy(sha)),
+            ]
         }
-        Reason::NotDescendant => vec![match &facts.base {
-            Some(base) => {
-                format!("bring {} into the branch of {sha} and deploy the result", short(base))
-            }
-            None => format!("bring what is live into the branch of {sha} and deploy the result"),
-        }],
     }
+}
+
+fn redeploy(sha: &str) -> String {
+    format!("govctl deploy {sha} --redeploy --reason \"...\" ...")
 }
 
 /// The way that the configuration names comes first; the variable works in every mode.

@@ -75,7 +75,7 @@ pub use decision::{Decision, Outcome, RuleResult, decide};
 pub use environment::{Overridden, UnknownVariable};
 pub use error::{PolicyError, Position};
 pub use facts::{
-    Approval, ApprovalKind, Breaker, Delivery, Facts, Freeze, HandledOutcome, InProgress,
+    Approval, ApprovalKind, Breaker, Delivery, Descent, Facts, Freeze, HandledOutcome, InProgress,
     LastAttempt, Switch, Verification,
 };
 pub use field::{Field, Origin, Origins, Setting};

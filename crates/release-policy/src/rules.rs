@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::decision::{Outcome, RuleResult};
-use crate::facts::{Delivery, Facts, HandledOutcome, Switch, Verification};
+use crate::facts::{Delivery, Descent, Facts, HandledOutcome, Switch, Verification};
 use crate::limits::{breaker, cooldown, freeze, rate};
 use crate::policy::Policy;
 use crate::reason::Reason;
@@ -216,8 +216,12 @@ fn redeploy(case: &Case<'_>) -> Finding {
 }
 
 fn descendant(case: &Case<'_>) -> Finding {
-    let why = case.facts.not_descendant.as_deref();
-    Finding::new(why.map(|_| Reason::NotDescendant), why.unwrap_or("contains what is live"))
+    let (why, detail) = match &case.facts.descent {
+        Descent::NotLookedAt => (None, "not looked at"),
+        Descent::Contains => (None, "contains what is live"),
+        Descent::Lacks { why } => (Some(why.as_str()), why.as_str()),
+    };
+    Finding::new(why.map(|_| Reason::NotDescendant), detail)
         .input("not_descendant", Value::text_or_absent(why))
         .input("base", Value::text_or_absent(case.facts.base.as_deref()))
 }

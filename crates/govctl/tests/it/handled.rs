@@ -107,3 +107,29 @@ fn what_provably_never_started_is_new() {
     bench.deploy(SHA, &[], "true").exits(0);
     assert_eq!(bench.runs(), 1);
 }
+
+#[test]
+fn an_older_commit_does_not_replace_what_is_live_without_an_order() {
+    let (bench, [old, live]) = Bench::with_commits(["a", "b"]);
+    bench.deploy(&live, &[], "true").exits(0);
+    let ran = bench.deploy(&old, &[], "true").exits(1);
+    assert!(ran.stdout().contains("not_descendant"), "{}", ran.stdout());
+    assert_eq!(bench.runs(), 1);
+    bench.given("paths", "a\n");
+    let descendant = |args: &[&str]| {
+        let json = bench.run(&[&["check", &old, "--json"], args].concat()).json();
+        let rules = json["rules"].as_array().unwrap();
+        let rule = rules.iter().find(|rule| rule["rule"] == "descendant").unwrap();
+        rule["detail"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(descendant(&[]), format!("does not contain {}, which is live", &live[..7]));
+    for elsewhere in [["--base", &old], ["--paths-from", "paths"]] {
+        assert_eq!(descendant(&elsewhere), "not looked at", "{elsewhere:?}");
+    }
+    bench.deploy(&old, &AGAIN, "true").exits(0);
+    bench.deploy(&live, &AGAIN, "true").exits(0);
+    bench.given("c", "c");
+    let next = bench.commit("c");
+    let ran = bench.deploy(&next, &[], "true").exits(0);
+    assert!(!ran.stdout().contains("not_descendant"), "{}", ran.stdout());
+}

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 use release_policy::{
-    Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Decision, Delivery, Facts,
-    Freeze, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Switch, Verification,
-    decide,
+    Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Decision, Delivery, Descent,
+    Facts, Freeze, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Switch,
+    Verification, decide,
 };
 
 use crate::support::{OTHER, SHA, now};
@@ -112,7 +112,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             },
             breaker,
             freeze: freeze.map(|until| Freeze { reason: "fair".into(), until }),
-            not_descendant: not_descendant.then(|| "an old branch".into()),
+            descent: if not_descendant {
+                Descent::Lacks { why: "an old branch".into() }
+            } else {
+                Descent::Contains
+            },
             ..Facts::new(SHA, now())
         }
     })
@@ -145,7 +149,7 @@ fn worse(facts: &Facts) -> Vec<Facts> {
         with(&|f| f.in_progress = Some(InProgress { sha: OTHER.into(), holder: "pid 8".into() })),
         with(&|f| f.verification = Verification::Failed { what: "test".into() }),
         with(&|f| f.freeze = Some(Freeze { reason: "fair".into(), until: None })),
-        with(&|f| f.not_descendant = Some("an old branch".into())),
+        with(&|f| f.descent = Descent::Lacks { why: "an old branch".into() }),
         with(&|f| f.governor = Switch::Off { why: "off".into() }),
         with(&|f| f.deploy_configured = false),
         with(&|f| f.approvals.clear()),

@@ -1,8 +1,8 @@
 //! The rules as one table: each reason is reached, and the earlier one wins.
 
 use release_policy::{
-    Breaker, Decision, Delivery, Facts, Freeze, HandledOutcome, InProgress, LastAttempt, Outcome,
-    Policy, Reason, Switch, Verification, decide,
+    Breaker, Decision, Delivery, Descent, Facts, Freeze, HandledOutcome, InProgress, LastAttempt,
+    Outcome, Policy, Reason, Switch, Verification, decide,
 };
 
 use crate::support::{OTHER, SHA, ago, approved, high, later, low, medium, ready};
@@ -40,7 +40,9 @@ const HOLDS: [(Reason, Obstacle); 15] = [
         facts.delivery =
             Delivery::Handled { delivery_id: "d1".into(), outcome: HandledOutcome::Failed };
     }),
-    (Reason::NotDescendant, |facts, _| facts.not_descendant = Some("an old branch".into())),
+    (Reason::NotDescendant, |facts, _| {
+        facts.descent = Descent::Lacks { why: "an old branch".into() }
+    }),
     (Reason::DegradedMediumHold, |facts, _| {
         facts.degraded = Some("error rate".into());
         facts.changes = medium();
@@ -264,4 +266,17 @@ pub(crate) fn every_hold() -> impl Iterator<Item = (Facts, Policy)> {
         obstacle(&mut facts, &mut policy);
         (facts, policy)
     })
+}
+
+#[test]
+fn what_nobody_looked_at_is_not_said_to_be_contained() {
+    let says = |descent, expected: &str| {
+        let facts = Facts { descent, ..ready() };
+        let decision = decide(&facts, &Policy::default());
+        let rule = decision.rules.iter().find(|rule| rule.rule == "descendant").unwrap();
+        assert_eq!(rule.detail, expected);
+    };
+    says(Descent::NotLookedAt, "not looked at");
+    says(Descent::Contains, "contains what is live");
+    says(Descent::Lacks { why: "an old branch".into() }, "an old branch");
 }
