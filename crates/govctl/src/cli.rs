@@ -37,7 +37,7 @@ pub(crate) struct Global {
     /// The repository to work in: `.booty.yml` and git are read there
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     pub(crate) workspace: PathBuf,
-    /// Another config than `.booty.yml` in the workspace
+    /// Another config than `.booty.yml` of the workspace, or of the top of its work tree
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// The repository's name [default: from the remote `origin`, else local/DIRECTORY]

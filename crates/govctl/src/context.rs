@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, IsTerminal, stdin},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::SystemTime,
 };
 
@@ -209,10 +209,4 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
 #[expect(clippy::disallowed_methods, reason = "the environment's only reader")]
 fn variables() -> BTreeMap<String, OsString> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
-}
-
-/// The file that `--config` names, or `.booty.yml` of the workspace.
-pub(crate) fn config_path(context: &Context) -> PathBuf {
-    let default = || context.workspace.join(".booty.yml");
-    context.config.as_deref().map_or_else(default, |path: &Path| path.to_owned())
 }

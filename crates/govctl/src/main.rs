@@ -4,6 +4,7 @@ mod attempt;
 mod breaker;
 mod cli;
 mod commands;
+mod config_file;
 mod context;
 mod duration;
 mod exit;

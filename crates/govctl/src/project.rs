@@ -1,12 +1,16 @@
 //! The project in the workspace: its name, its policy, its commits.
 
-use std::{fs, io, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use booty_state::{Repo, Sha};
 use release_policy::{Config, Governor, Policy, PolicyError};
 
 use crate::{
-    context::{Context, config_path},
+    config_file,
+    context::Context,
     exit::CliError,
     git::{Git, repository_of_url},
     output::Output,
@@ -24,9 +28,9 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn open(context: &Context, out: &Output) -> Result<Project, CliError> {
-        let (governor, _) = governor(context, out)?;
         let git = context.git();
         let top_level = git.top_level()?;
+        let (governor, _) = governor(context, top_level.as_deref(), out)?;
         let has_git = top_level.is_some();
         let repo = repo(context, &git, top_level)?;
         Ok(Project { repo, governor, git, has_git })
@@ -62,22 +66,19 @@ pub(crate) fn full_id(text: &str) -> Option<Sha> {
 /// a file, its block `release_governor` decides.
 pub(crate) fn governor(
     context: &Context,
+    top_level: Option<&Path>,
     out: &Output,
 ) -> Result<(Governor, Option<PathBuf>), CliError> {
-    let path = config_path(context);
-    let (governor, file) = match fs::read_to_string(&path) {
-        Ok(text) => {
-            let config = Config::parse(&text).map_err(|error| bad_config(&path, &error))?;
-            (config.governor, Some(path))
+    let file = config_file::find(context, top_level);
+    let governor = match &file {
+        Some(path) => {
+            let text = fs::read_to_string(path).map_err(|error| {
+                let message = format!("cannot read the configuration `{}`", path.display());
+                CliError::usage(message).because(&error)
+            })?;
+            Config::parse(&text).map_err(|error| bad_config(path, &error))?.governor
         }
-        // A file that was named must be there.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && context.config.is_none() => {
-            (Governor::Enabled(Policy::default()), None)
-        }
-        Err(error) => {
-            let message = format!("cannot read the configuration `{}`", path.display());
-            return Err(CliError::usage(message).because(&error));
-        }
+        None => Governor::Enabled(Policy::default()),
     };
     let overridden = governor.overridden_by(context.governor_variables()?).map_err(|error| {
         CliError::usage("an environment variable cannot be read").because(&error)
@@ -89,7 +90,7 @@ pub(crate) fn governor(
     Ok((overridden.governor, file))
 }
 
-fn bad_config(path: &std::path::Path, error: &PolicyError) -> CliError {
+fn bad_config(path: &Path, error: &PolicyError) -> CliError {
     let mut shown = CliError::usage(format!("`{}` is not a valid configuration", path.display()))
         .because(error);
     shown.causes.extend(error.snippet());

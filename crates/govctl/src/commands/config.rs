@@ -29,7 +29,7 @@ pub(crate) fn run(
     context: &Context,
     out: &Output,
 ) -> Result<Exit, CliError> {
-    let (governor, file) = governor(context, out)?;
+    let (governor, file) = governor(context, context.git().top_level()?.as_deref(), out)?;
     let report = Report {
         schema: "govctl.config/1",
         file,

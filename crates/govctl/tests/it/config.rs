@@ -1,6 +1,6 @@
 //! `govctl config`, and what the configuration does to the other commands.
 
-use crate::{Bench, SHA};
+use crate::{Bench, SHA, repository::Repository};
 
 #[test]
 fn a_mistake_is_shown_with_line_column_and_the_source_line() {
@@ -58,4 +58,26 @@ fn a_misspelt_variable_is_pointed_out() {
         "{}",
         ran.stderr()
     );
+}
+
+#[test]
+fn a_subdirectory_is_governed_by_the_file_at_the_top_of_its_work_tree() {
+    let bench = Bench::new();
+    Repository::at(&bench.path().join("shop")).commit(&[
+        (".booty.yml", "release_governor:\n  cooldown_minutes: 7\n"),
+        ("web/index.html", "1"),
+        ("api/.booty.yml", "release_governor:\n  cooldown_minutes: 3\n"),
+    ]);
+    for (dir, file, minutes) in
+        [("shop", "shop", 7), ("shop/web", "shop", 7), ("shop/api", "shop/api", 3)]
+    {
+        let json = bench.run(&["-C", dir, "config", "show", "--json"]).exits(0).json();
+        let settings = json["settings"].as_array().unwrap();
+        let found = settings.iter().find(|setting| setting["field"] == "cooldown_minutes");
+        assert_eq!(found.unwrap()["value"], minutes, "{dir}");
+        let file = bench.path().canonicalize().unwrap().join(file).join(".booty.yml");
+        assert_eq!(json["file"], file.to_str().unwrap(), "{dir}");
+        let text = bench.run(&["-C", dir, "config", "show"]).exits(0).stdout();
+        assert!(text.contains(file.to_str().unwrap()), "{dir}: {text}");
+    }
 }
