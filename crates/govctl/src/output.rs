@@ -45,18 +45,29 @@ impl Output {
     /// Prints the answer: `Display` for people, `Serialize` with `--json`. It is the same
     /// value, so the two cannot disagree.
     pub(crate) fn report(&self, report: &(impl Serialize + Display)) -> Result<(), CliError> {
+        let (mut text, mut filed) = (report.to_string(), Ok(()));
         if self.json || self.json_file.is_some() {
             let json = serde_json::to_string_pretty(report).map_err(|error| {
                 CliError::broken("cannot write the answer as JSON").because(&error)
             })?;
             if let Some(path) = &self.json_file {
-                atomic_write(path, &json)?;
+                filed = atomic_write(path, &json);
             }
             if self.json {
-                return self.print(&json);
+                text = json;
             }
         }
-        self.print(&report.to_string())
+        // Whoever reads stdout gets the answer, whatever has become of the file.
+        self.print(&text).and(filed)
+    }
+
+    /// Prints the answer of a command that has acted. What was done stays done, and its exit
+    /// code says so: an answer that cannot be printed is an error on stderr, with the answer.
+    pub(crate) fn report_done(&self, report: &(impl Serialize + Display)) {
+        if let Err(error) = self.report(report) {
+            self.complain(&error);
+            self.to_stderr(&report.to_string());
+        }
     }
 
     /// Prints lines for people that come before the answer, such as a decision that is
@@ -85,8 +96,7 @@ impl Output {
     /// Prints a note for people on stderr, unless they asked for silence.
     pub(crate) fn note(&self, note: &impl Display) {
         if !self.quiet {
-            // A closed stderr must not change what a deploy does.
-            writeln!(AutoStream::new(io::stderr(), self.color).lock(), "{note}").ok();
+            self.to_stderr(&note.to_string());
         }
     }
 
@@ -105,6 +115,11 @@ impl Output {
             });
             self.print(&format!("{value:#}")).ok(); // There is nobody left to tell.
         }
+        self.complain(error);
+    }
+
+    /// Prints an error for people, on stderr alone.
+    fn complain(&self, error: &CliError) {
         let mut text = format!("{BAD}error{BAD:#}: {}", clean(&error.message));
         for cause in &error.causes {
             text.push_str(&format!("\ncaused by: {}", clean_lines(cause)));
@@ -112,6 +127,11 @@ impl Output {
         for hint in &error.hints {
             text.push_str(&format!("\nhint: {}", clean(hint)));
         }
+        self.to_stderr(&text);
+    }
+
+    fn to_stderr(&self, text: &str) {
+        // A closed stderr must not change what a deploy does.
         writeln!(AutoStream::new(io::stderr(), self.color).lock(), "{text}").ok();
     }
 

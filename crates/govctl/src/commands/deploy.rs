@@ -77,7 +77,7 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     }
     out.say(&report.view)?;
     let exit = attempt(args, context, &project, &sha, lock.as_ref(), &mut report, out)?;
-    out.report(&report)?;
+    out.report_done(&report);
     Ok(exit)
 }
 

@@ -9,6 +9,7 @@ mod breaker;
 mod config;
 mod delivery;
 mod deploys;
+mod deploy;
 mod git;
 mod handled;
 mod ids;
@@ -93,16 +94,21 @@ impl Bench {
 
     #[must_use = "say how it must end"]
     fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_govctl"))
+        let output = self.command(variables, args).output().unwrap();
+        Ran { args: args.iter().map(ToString::to_string).collect(), output }
+    }
+
+    /// The command that [`run_with`](Bench::run_with) runs, for a test that needs more of it.
+    fn command(&self, variables: &[(&str, &str)], args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_govctl"));
+        command
             .args(args)
             .current_dir(self.path())
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path())
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        Ran { args: args.iter().map(ToString::to_string).collect(), output }
+            .envs(variables.iter().copied());
+        command
     }
 
     #[expect(clippy::disallowed_methods, reason = "a plain file for a test to find")]
