@@ -17,7 +17,9 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
+    },
 };
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
@@ -49,8 +51,8 @@ impl Signals {
     /// The signal that has arrived since the last look, if any.
     pub(crate) fn arrived(&mut self) -> Option<u8> {
         let mut bytes = [0; 16];
-        let came = |pipe: &mut UnixStream| matches!(pipe.read(&mut bytes), Ok(count) if count > 0);
-        let mut came = came;
+        let mut came =
+            |pipe: &mut UnixStream| matches!(pipe.read(&mut bytes), Ok(count) if count > 0);
         let found = self.pipes.iter_mut().find_map(|(signal, pipe)| came(pipe).then_some(*signal));
         found.and_then(|signal| u8::try_from(signal).ok())
     }
@@ -62,20 +64,27 @@ pub(crate) enum Ended {
     /// By itself.
     Exited(ExitStatus),
     /// It was stopped because its time was over.
-    TimedOut,
+    TimedOut { status: ExitStatus },
     /// It was stopped because we were asked to stop.
-    Interrupted(u8),
+    Interrupted { signal: u8, status: ExitStatus },
 }
 
 impl Ended {
+    /// Whether it says itself that it has succeeded. A command that ends well after TERM had
+    /// finished its work; after its time it is a failure, whatever it says.
     pub(crate) fn is_success(self) -> bool {
-        matches!(self, Ended::Exited(status) if status.success())
+        match self {
+            Ended::Exited(status) | Ended::Interrupted { status, .. } => status.success(),
+            Ended::TimedOut { .. } => false,
+        }
     }
 
-    /// The exit code of a command that ended by itself.
-    pub(crate) fn code(self) -> Option<i32> {
-        let Ended::Exited(status) = self else { return None };
-        Some(exit_code(status))
+    /// Its exit code, as a shell would report it.
+    pub(crate) fn code(self) -> i32 {
+        let (Ended::Exited(status)
+        | Ended::TimedOut { status }
+        | Ended::Interrupted { status, .. }) = self;
+        exit_code(status)
     }
 }
 
@@ -92,8 +101,13 @@ impl fmt::Display for Ended {
                 (None, Some(signal)) => write!(f, "was killed by signal {signal}"),
                 (None, None) => f.write_str("ended"),
             },
-            Ended::TimedOut => f.write_str("was stopped because its time was over"),
-            Ended::Interrupted(signal) => write!(f, "was stopped because of signal {signal}"),
+            Ended::TimedOut { status } => {
+                write!(f, "was stopped because its time was over, and {}", Ended::Exited(*status))
+            }
+            Ended::Interrupted { signal, status } => {
+                let ended = Ended::Exited(*status);
+                write!(f, "was stopped because of signal {signal}, and {ended}")
+            }
         }
     }
 }
@@ -127,33 +141,35 @@ fn watch(mut child: Child, limit: Option<Duration>, signals: &mut Signals) -> io
             return Ok(Ended::Exited(status));
         }
         if let Some(signal) = signals.arrived() {
-            stop(&mut child, &watch)?;
-            return Ok(Ended::Interrupted(signal));
+            let status = stop(&mut child, &watch)?;
+            return Ok(Ended::Interrupted { signal, status });
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            stop(&mut child, &watch)?;
-            return Ok(Ended::TimedOut);
+            let status = stop(&mut child, &watch)?;
+            return Ok(Ended::TimedOut { status });
         }
         watch.poll(deadline, signals.pipes.iter().map(|(_, pipe)| pipe))?;
     }
 }
 
 /// Ends the whole group: TERM, then KILL when the leader has not gone after the grace time,
-/// or right after it has, for those that stayed behind.
-fn stop(child: &mut Child, watch: &Watch) -> io::Result<()> {
-    // The leader is not reaped yet, so its number cannot belong to anybody else.
+/// or right after it has, for those that stayed behind. Returns how the leader ended.
+fn stop(child: &mut Child, watch: &Watch) -> io::Result<ExitStatus> {
+    // Until the last line the leader is not reaped, so its number, which is that of the
+    // group, cannot belong to anybody else.
     kill_process_group(watch.group, Signal::TERM).ok(); // Gone already is what we want.
     let deadline = Instant::now() + GRACE;
-    while child.try_wait()?.is_none() {
-        if Instant::now() >= deadline {
-            kill_process_group(watch.group, Signal::KILL).ok();
-            child.wait()?;
-            return Ok(());
-        }
+    while !has_ended(watch.group)? && Instant::now() < deadline {
         watch.poll(Some(deadline), std::iter::empty())?;
     }
     kill_process_group(watch.group, Signal::KILL).ok();
-    Ok(())
+    child.wait()
+}
+
+/// Whether a child has ended, which stays to be asked for.
+fn has_ended(child: Pid) -> io::Result<bool> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    Ok(waitid(WaitId::Pid(child), look)?.is_some())
 }
 
 /// Waits for a child without polling, where the kernel can (pidfd, Linux 5.3).
@@ -256,7 +272,8 @@ mod tests {
         let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
         let mut signals = Signals::listen().unwrap();
         let ended = run(shell(&script), Some(Duration::from_millis(300)), &mut signals).unwrap();
-        assert_eq!(ended, Ended::TimedOut);
+        assert!(matches!(ended, Ended::TimedOut { .. }), "{ended}");
+        assert_eq!(ended.code(), 143);
         let pid = std::fs::read_to_string(&pid_file).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -265,6 +282,17 @@ mod tests {
             assert!(Instant::now() < deadline, "the grandchild lives on");
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_command_that_ends_well_after_its_time_has_failed() {
+        let mut signals = Signals::listen().unwrap();
+        let limit = Some(Duration::from_millis(300));
+        let script = "trap 'exit 0' TERM; while :; do sleep 0.01; done";
+        let ended = run(shell(script), limit, &mut signals).unwrap();
+        assert!(matches!(ended, Ended::TimedOut { .. }), "{ended}");
+        assert_eq!((ended.is_success(), ended.code()), (false, 0));
+        assert!(ended.to_string().ends_with("its time was over, and ended with exit code 0"));
     }
 
     #[test]

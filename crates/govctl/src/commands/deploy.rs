@@ -131,11 +131,11 @@ fn attempt(
         Outcome::NotStarted { signal } => Ok(Exit::Signal(signal)),
         Outcome::Ran { ended, took } => {
             report.outcome = if ended.is_success() { "success" } else { "failure" };
-            report.exit_code = ended.code();
+            report.exit_code = Some(ended.code());
             report.duration_ms = Some(took.as_millis());
             report.ended = Some(ended);
             Ok(match ended {
-                Ended::Interrupted(signal) => Exit::Signal(signal),
+                Ended::Interrupted { signal, .. } => Exit::Signal(signal),
                 ended if ended.is_success() => Exit::Yes,
                 _ => Exit::Failed,
             })
