@@ -4,6 +4,7 @@ use std::{error::Error, fmt, process::ExitCode};
 
 use booty_state::StateError;
 use flock_guard::LockError;
+use serde::Serialize;
 use state_store::StoreError;
 
 /// The answer of a command, as its exit code. Errors have the other ones ([`Kind`]).
@@ -40,8 +41,9 @@ impl Exit {
     }
 }
 
-/// Why a command could not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a command could not answer; the word in `error.kind` of the JSON form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// 1: the answer is no, and why; nothing was changed.
     Refused,
@@ -63,17 +65,6 @@ impl Kind {
             Kind::Broken => 3,
             Kind::Busy => 5,
             Kind::Unknown => 6,
-        }
-    }
-
-    /// The word in `error.kind` of the JSON form.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Kind::Refused => "refused",
-            Kind::Usage => "usage",
-            Kind::Broken => "broken",
-            Kind::Busy => "busy",
-            Kind::Unknown => "unknown",
         }
     }
 }
@@ -124,6 +115,37 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// An error as programs see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorReport<'a> {
+    schema: &'static str,
+    /// What could not be done, and why.
+    error: Body<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    /// Why, as one word.
+    kind: Kind,
+    /// What could not be done and to what, in one line.
+    message: &'a str,
+    /// The exit code of the process.
+    exit_code: u8,
+    /// Why, nearest cause first.
+    causes: &'a [String],
+    /// Commands that can be pasted, or a sentence where there is none.
+    hints: &'a [String],
+}
+
+impl<'a> From<&'a CliError> for ErrorReport<'a> {
+    fn from(error: &'a CliError) -> ErrorReport<'a> {
+        let CliError { kind, message, causes, hints } = error;
+        let exit_code = kind.code();
+        let error = Body { kind: *kind, message, exit_code, causes, hints };
+        ErrorReport { schema: "govctl.error/1", error }
     }
 }
 

@@ -11,7 +11,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::exit::CliError;
+use crate::exit::{CliError, ErrorReport};
 
 /// For ALLOW and what went well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -103,17 +103,9 @@ impl Output {
     /// Prints an error, its causes and what to do next.
     pub(crate) fn error(&self, error: &CliError) {
         if self.json {
-            let value = serde_json::json!({
-                "schema": "govctl.error/1",
-                "error": {
-                    "kind": error.kind.word(),
-                    "message": error.message,
-                    "exit_code": error.kind.code(),
-                    "causes": error.causes,
-                    "hints": error.hints,
-                },
-            });
-            self.print(&format!("{value:#}")).ok(); // There is nobody left to tell.
+            let json = serde_json::to_string_pretty(&ErrorReport::from(error));
+            let json = json.expect("texts and a number can be written as JSON");
+            self.print(&json).ok(); // There is nobody left to tell.
         }
         self.complain(error);
     }
