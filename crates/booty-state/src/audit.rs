@@ -67,6 +67,7 @@ impl NewEntry {
 
 /// A change that was written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Entry {
     /// The number of its line, counted from 1.
     pub seq: u64,
@@ -92,8 +93,10 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// The SHA-256 of the line before, without its newline; 64 zeros in the first line.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[0-9a-f]{64}$")))]
     pub prev: String,
     /// The SHA-256 of this line up to the comma before this key.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[0-9a-f]{64}$")))]
     pub hash: String,
 }
 

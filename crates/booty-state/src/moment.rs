@@ -34,6 +34,8 @@ use crate::InvalidName;
 /// # Ok::<(), booty_state::InvalidName>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Moment(Timestamp);
 

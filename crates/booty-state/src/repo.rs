@@ -26,6 +26,8 @@ use crate::InvalidName;
 /// # Ok::<(), booty_state::InvalidName>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Repo(
     /// Contains exactly one `/`.

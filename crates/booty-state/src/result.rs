@@ -8,6 +8,8 @@ use crate::InvalidName;
 
 /// How a deploy ended, as one word in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("examples" = ["success", "failure", "pending"])))]
 #[serde(from = "String", into = "String")]
 pub enum DeployResult {
     /// It is live. `success`

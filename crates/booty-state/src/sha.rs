@@ -21,6 +21,8 @@ use crate::InvalidName;
 /// # Ok::<(), booty_state::InvalidName>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[0-9a-f]{7,64}$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha(
     /// 7 to 64 of `0-9a-f`, so that equal commits are equal texts.

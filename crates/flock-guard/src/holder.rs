@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 /// All but the pid may be missing, since other programs write shorter records.
 /// Text in it comes without control characters, whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Holder {
     /// The process, as numbered in its own pid namespace.
@@ -90,6 +91,8 @@ impl fmt::Display for Holder {
 /// Names one acquisition of a lock: 128 random bits, new for each, shown as 32
 /// hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[0-9a-f]{32}$")))]
 #[serde(into = "String", try_from = "String")]
 pub struct Token(pub(crate) u128);
 

@@ -55,21 +55,25 @@ pub fn decide(facts: &Facts, policy: &Policy) -> Decision {
 ///
 /// Serialises with the keys that `govctl check --json` prints, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Decision {
-    /// Yes or no; `decision` in JSON.
+    /// Yes or no: the key `decision` in JSON.
     #[serde(rename = "decision")]
     pub outcome: Outcome,
     /// How much could go wrong.
     pub risk_class: RiskClass,
     /// Why.
     pub reason: Reason,
-    /// The commit.
+    /// The commit, as a full id.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^([0-9a-f]{40}|[0-9a-f]{64})$")))]
     pub sha: String,
     /// The production commit that it was compared with.
+    #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[0-9a-f]{7,64}$")))]
     pub base: Option<String>,
     /// Since when that one is live.
     #[serde(serialize_with = "rfc3339::option::serialize")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub base_live_since: Option<SystemTime>,
     /// The repository.
     pub repo: String,
@@ -79,6 +83,7 @@ pub struct Decision {
     pub unblock_hints: Vec<String>,
     /// When the deciding rule stops holding by itself, if it does. Always later than `evaluated_at`.
     #[serde(serialize_with = "rfc3339::option::serialize")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub retry_at: Option<SystemTime>,
     /// What else than a path made the risk what it is: an incomplete comparison, a security override.
     pub risk_notes: Vec<String>,
@@ -90,6 +95,7 @@ pub struct Decision {
     pub rules: Vec<RuleResult>,
     /// The moment of the decision.
     #[serde(serialize_with = "rfc3339::serialize")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::json_schema::Time"))]
     pub evaluated_at: SystemTime,
 }
 
@@ -126,6 +132,7 @@ impl Serialize for Outcome {
 
 /// What one rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RuleResult {
     /// Its short name: `freeze`, `cooldown`, `rate`.
@@ -138,9 +145,11 @@ pub struct RuleResult {
     pub detail: String,
     /// When it stops holding by itself, if it holds and does.
     #[serde(serialize_with = "rfc3339::option::serialize")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
     pub retry_at: Option<SystemTime>,
     /// What it looked at, in order; an object in JSON.
     #[serde(serialize_with = "as_map")]
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeMap<String, Value>"))]
     pub inputs: Vec<(&'static str, Value)>,
 }
 

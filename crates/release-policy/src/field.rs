@@ -115,6 +115,7 @@ impl Serialize for Field {
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Origin {
     /// Nobody set it.
@@ -143,6 +144,7 @@ impl fmt::Display for Origin {
 
 /// One value of a policy and where it came from, to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Setting {
     /// Which field.
     pub field: Field,

@@ -54,6 +54,8 @@ mod explain;
 mod facts;
 mod field;
 mod hints;
+#[cfg(feature = "schema")]
+mod json_schema;
 mod limits;
 mod nearest;
 mod pattern;

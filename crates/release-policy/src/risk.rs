@@ -46,6 +46,7 @@ impl Serialize for RiskClass {
 
 /// A changed path and the pattern that it matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PathMatch {
     /// The path as it was given.
