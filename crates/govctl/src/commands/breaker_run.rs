@@ -54,9 +54,9 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
     };
     let ended = process::run(command(args, context, out), None, &mut signals);
     let (event, exit): (fn(Ticket) -> Event, _) = match &ended {
-        Ok(Ended::Interrupted(signal)) => (Event::GivenBack, Ok(Exit::Signal(*signal))),
+        Ok(Ended::Interrupted { signal, .. }) => (Event::GivenBack, Ok(Exit::Signal(*signal))),
         Ok(ended) if ended.is_success() => (Event::Success, Ok(Exit::Yes)),
-        Ok(ended) => (Event::Failure, Ok(Exit::Passed(ended.code().unwrap_or(1)))),
+        Ok(ended) => (Event::Failure, Ok(Exit::Passed(ended.code()))),
         Err(RunError::NotStarted(error)) => {
             (Event::GivenBack, Err(failed("start", &args.command[0], error)))
         }
@@ -75,7 +75,7 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
     };
     let exit = exit?;
     let report = Report::of(&breaker, &machine, now);
-    json(&Ran { report, ran: true, exit_code: ended.ok().and_then(Ended::code) }, out)?;
+    json(&Ran { report, ran: true, exit_code: ended.ok().map(Ended::code) }, out)?;
     Ok(exit)
 }
 
