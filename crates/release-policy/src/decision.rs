@@ -73,7 +73,7 @@ pub struct Decision {
     pub base: Option<String>,
     /// Since when that one is live.
     #[serde(serialize_with = "rfc3339::option::serialize")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub base_live_since: Option<SystemTime>,
     /// The repository.
     pub repo: String,
@@ -83,7 +83,7 @@ pub struct Decision {
     pub unblock_hints: Vec<String>,
     /// When the deciding rule stops holding by itself, if it does. Always later than `evaluated_at`.
     #[serde(serialize_with = "rfc3339::option::serialize")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub retry_at: Option<SystemTime>,
     /// What else than a path made the risk what it is: an incomplete comparison, a security override.
     pub risk_notes: Vec<String>,
@@ -95,7 +95,7 @@ pub struct Decision {
     pub rules: Vec<RuleResult>,
     /// The moment of the decision.
     #[serde(serialize_with = "rfc3339::serialize")]
-    #[cfg_attr(feature = "schema", schemars(with = "crate::json_schema::Time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub evaluated_at: SystemTime,
 }
 
@@ -145,7 +145,7 @@ pub struct RuleResult {
     pub detail: String,
     /// When it stops holding by itself, if it holds and does.
     #[serde(serialize_with = "rfc3339::option::serialize")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::json_schema::Time>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub retry_at: Option<SystemTime>,
     /// What it looked at, in order; an object in JSON.
     #[serde(serialize_with = "as_map")]

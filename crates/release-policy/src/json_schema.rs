@@ -56,23 +56,6 @@ json_schema_of!(Value => json_schema!({
     "items": { "type": "string" },
 }));
 
-/// Stands for a moment that [`crate::time::rfc3339`] writes.
-pub(crate) struct Time;
-
-impl JsonSchema for Time {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time" })
-    }
-}
-
 fn words(description: &str, words: impl IntoIterator<Item = &'static str>) -> Schema {
     let words: Vec<&str> = words.into_iter().collect();
     json_schema!({ "description": description, "type": "string", "enum": words })

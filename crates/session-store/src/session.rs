@@ -16,6 +16,7 @@ use crate::{SessionError, moment};
 /// Times are kept in whole microseconds. Keys that this version does not know, written by
 /// another program, are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Session {
     /// Names it. Whoever knows the id has the session.
@@ -24,9 +25,11 @@ pub struct Session {
     pub agent_name: String,
     /// When it was created.
     #[serde(with = "moment")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub created_at: SystemTime,
     /// When it was last touched or appended to; never goes back.
     #[serde(with = "moment")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub last_active: SystemTime,
     /// Whatever its owner wants to remember with it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -78,6 +81,8 @@ impl Session {
 /// # Ok::<(), session_store::InvalidSessionId>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9][A-Za-z0-9_-]*$")))]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionId(String);
 
