@@ -43,6 +43,7 @@ impl Exit {
 
 /// Why a command could not answer; the word in `error.kind` of the JSON form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// 1: the answer is no, and why; nothing was changed.
@@ -120,6 +121,7 @@ impl fmt::Display for CliError {
 
 /// An error as programs see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ErrorReport<'a> {
     schema: &'static str,
     /// What could not be done, and why.
@@ -127,6 +129,7 @@ pub(crate) struct ErrorReport<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Body<'a> {
     /// Why, as one word.
     kind: Kind,

@@ -14,6 +14,8 @@ mod log;
 mod output;
 mod process;
 mod project;
+#[cfg(test)]
+mod schema;
 mod view;
 
 use std::{panic, process::ExitCode};

@@ -13,6 +13,7 @@ use crate::{
 
 /// A decision on its way to stdout.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DecisionView {
     schema: &'static str,
     #[serde(flatten)]

@@ -149,29 +149,48 @@ impl Order {
 
 /// A breaker as people and programs see it.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
-    schema: &'static str,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
+    pub(super) schema: &'static str,
+    /// Its name.
     name: String,
-    /// The answer of `check`.
+    /// The answer of `check`: whether to go on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) go: Option<bool>,
+    /// Whether it lets calls through.
     state: CircuitState,
+    /// Failures since the last success; 0 if it is not closed.
     failure_count: u32,
+    /// Trials that succeeded since it turned half-open.
     success_count: u32,
+    /// Failures in a row that open it.
     threshold: u32,
+    /// When it opened; `null` if it is closed.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     opened_at: Option<String>,
+    /// When to ask again.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub(super) retry_at: Option<String>,
     /// Why a person opened it.
     reason: Option<String>,
+    /// When it let nothing through, oldest first.
     outages: Vec<OutageView>,
+    /// How long an outage lasts on average, in seconds; `null` before the first one is over.
     mean_time_to_repair_s: Option<f64>,
+    /// How long it works between two outages on average, in seconds; `null` before the second one.
     mean_time_between_failures_s: Option<f64>,
+    /// The share of time during which it works, from 0 to 1; `null` while it cannot be known.
     availability: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutageView {
+    /// When it began.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     start: String,
+    /// When it was over; `null` if it is not.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     end: Option<String>,
 }
 

@@ -48,7 +48,7 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
             out.note(&format!("{} is {}; again at {retry_at}", args.name, refused.state));
             let mut report = Report::of(&breaker, &machine, now);
             report.retry_at = Some(retry_at);
-            json(&Ran { report, ran: false, exit_code: None }, out)?;
+            json(Ran { report, ran: false, exit_code: None }, out)?;
             return Ok(Exit::No);
         }
     };
@@ -75,7 +75,7 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
     };
     let exit = exit?;
     let report = Report::of(&breaker, &machine, now);
-    json(&Ran { report, ran: true, exit_code: ended.ok().map(Ended::code) }, out)?;
+    json(Ran { report, ran: true, exit_code: ended.ok().map(Ended::code) }, out)?;
     Ok(exit)
 }
 
@@ -97,15 +97,19 @@ fn failed(what: &str, program: &str, error: &io::Error) -> CliError {
 }
 
 /// Stdout is the command's own, unless JSON was asked for.
-fn json(ran: &Ran, out: &Output) -> Result<(), CliError> {
-    if out.is_json() { out.report(ran) } else { Ok(()) }
+fn json(mut ran: Ran, out: &Output) -> Result<(), CliError> {
+    ran.report.schema = "govctl.breaker-run/1";
+    if out.is_json() { out.report(&ran) } else { Ok(()) }
 }
 
 #[derive(Debug, Serialize)]
-struct Ran {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Ran {
     #[serde(flatten)]
     report: Report,
+    /// Whether the command was run.
     ran: bool,
+    /// Its exit code as a shell reports it; `null` if it was not run or was stopped.
     exit_code: Option<i32>,
 }
 

@@ -41,12 +41,16 @@ pub(crate) fn run(
     Ok(Exit::Yes)
 }
 
+/// What is configured, by whom.
 #[derive(Debug, Serialize)]
-struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
     schema: &'static str,
-    /// `None`: there is no file, the defaults are in force.
+    /// The file; `null` if there is none, so that the defaults are in force.
     file: Option<PathBuf>,
+    /// Whether the governor governs here.
     enabled: bool,
+    /// Every value and where it came from.
     settings: Vec<Setting>,
     #[serde(skip)]
     show: bool,

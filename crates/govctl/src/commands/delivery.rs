@@ -165,9 +165,12 @@ fn write_down(context: &Context, entry: &NewEntry) {
 }
 
 #[derive(Debug, Serialize)]
-struct Has {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Has {
     schema: &'static str,
+    /// Whether the commit was handled.
     handled: bool,
+    /// The delivery that it was handled for.
     delivery_id: Option<String>,
 }
 
@@ -181,9 +184,12 @@ impl fmt::Display for Has {
 }
 
 #[derive(Debug, Serialize)]
-struct Claimed {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Claimed {
     schema: &'static str,
+    /// Whether the commit was new, and is claimed now.
     new: bool,
+    /// The delivery that has it now.
     delivery_id: String,
 }
 
@@ -195,9 +201,12 @@ impl fmt::Display for Claimed {
 }
 
 #[derive(Debug, Serialize)]
-struct Recorded {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Recorded {
     schema: &'static str,
+    /// What was handled: `owner/name:commit`, or another key of the old program.
     key: String,
+    /// The delivery that it is handled for.
     delivery_id: String,
 }
 
@@ -212,11 +221,14 @@ impl fmt::Display for Recorded {
 struct List(Vec<Entry>);
 
 #[derive(Debug, Serialize)]
-struct Entry {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Entry {
     schema: &'static str,
+    /// The repository, as `owner/name`.
     repo: String,
-    /// Or another key of the old program.
+    /// The commit, or another key of the old program.
     sha: String,
+    /// The delivery that it was handled for.
     delivery_id: String,
 }
 
@@ -230,8 +242,10 @@ impl fmt::Display for List {
 }
 
 #[derive(Debug, Serialize)]
-struct Pruned {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Pruned {
     schema: &'static str,
+    /// How many were forgotten.
     removed: usize,
 }
 

@@ -215,16 +215,21 @@ impl Demo {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Done {
+    /// The line as a person would type it.
     command: &'static str,
+    /// How it ended, and had to end.
     exit_code: i32,
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
     schema: &'static str,
+    /// What was run, in order.
     steps: Vec<Done>,
-    /// Where it can be looked at; `None`: it is gone.
+    /// Where it can be looked at; `null` if it is gone.
     kept: Option<PathBuf>,
 }
 

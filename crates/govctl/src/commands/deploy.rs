@@ -145,16 +145,26 @@ fn attempt(
 
 /// The decision, and what came of it.
 #[derive(Debug, Serialize)]
-struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
     #[serde(flatten)]
     view: DecisionView,
+    /// What came of it.
+    #[cfg_attr(test, schemars(extend("enum" = [
+        "success", "failure", "unknown", "already_deployed", "not_attempted"
+    ])))]
     outcome: &'static str,
+    /// The delivery that the commit was claimed for; `null` if no claim was tried.
     delivery_id: Option<String>,
+    /// The exit code of the command as a shell reports it; `null` if it was not run or was stopped.
     exit_code: Option<i32>,
+    /// How long the command ran.
     duration_ms: Option<u128>,
-    /// Nothing checks it yet.
+    /// Whether production was healthy afterwards. Nothing checks it yet.
     health: Option<bool>,
+    /// The workflow run. Nothing starts one yet.
     run_id: Option<u64>,
+    /// Where the workflow run can be looked at.
     run_url: Option<String>,
     #[serde(skip)]
     ended: Option<Ended>,

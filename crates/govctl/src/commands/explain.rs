@@ -55,12 +55,19 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context, out: &Output) -> Result
 
 /// What a reason means, apart from any commit.
 #[derive(Debug, Serialize)]
-struct Meaning {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Meaning {
     schema: &'static str,
+    /// The reason.
     reason: Reason,
+    /// What it leads to.
+    #[cfg_attr(test, schemars(with = "release_policy::Outcome"))]
     decision: &'static str,
+    /// What it means, in one line.
     meaning: &'static str,
+    /// When it applies, what it protects from, what to know about it.
     explanation: &'static str,
+    /// What a person can do about it; empty if there is nothing to unblock.
     unblock: &'static str,
 }
 

@@ -72,7 +72,8 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
 struct History(Vec<Line>);
 
 #[derive(Debug, Serialize)]
-struct Line {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Line {
     schema: &'static str,
     #[serde(flatten)]
     entry: Entry,

@@ -157,12 +157,17 @@ impl From<IdsError> for CliError {
 
 /// One pair of ids.
 #[derive(Debug, Serialize)]
-struct Mapped {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Mapped {
     schema: &'static str,
+    /// Our id.
     internal: String,
+    /// The tracker.
+    #[cfg_attr(test, schemars(extend("enum" = ["azure_devops", "github", "jira", "linear"])))]
     tracker: &'static str,
+    /// The tracker's id.
     external: String,
-    /// It was recorded just now.
+    /// Whether it was recorded just now.
     created: bool,
     #[serde(skip)]
     shown: Shown,
@@ -220,9 +225,13 @@ impl fmt::Display for Ids {
 
 /// A number that was handed out.
 #[derive(Debug, Serialize)]
-struct Next {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Next {
     schema: &'static str,
+    /// The tracker.
+    #[cfg_attr(test, schemars(extend("enum" = ["azure_devops", "github", "jira", "linear"])))]
     tracker: &'static str,
+    /// The id that was handed out.
     external: String,
 }
 

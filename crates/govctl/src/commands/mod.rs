@@ -1,7 +1,7 @@
 //! One file per command: its arguments, whose comments are its help, its run, its report.
 
 pub(crate) mod breaker;
-mod breaker_run;
+pub(crate) mod breaker_run;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -211,7 +211,8 @@ impl From<SessionError> for CliError {
 
 /// A session, as it was created or found.
 #[derive(Debug, Serialize)]
-struct Created {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Created {
     schema: &'static str,
     #[serde(flatten)]
     session: Session,
@@ -263,8 +264,10 @@ impl fmt::Display for Messages<'_> {
 
 /// What was done to a session.
 #[derive(Debug, Serialize)]
-struct Done {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Done {
     schema: &'static str,
+    /// The session.
     id: String,
     /// Whether there was a session to do it to.
     alive: bool,

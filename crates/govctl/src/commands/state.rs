@@ -33,8 +33,10 @@ pub(crate) fn run(
 }
 
 #[derive(Debug, Serialize)]
-struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
     schema: &'static str,
+    /// Where the state is.
     path: String,
 }
 

@@ -36,23 +36,39 @@ pub(crate) fn run(_: &StatusArgs, context: &Context, out: &Output) -> Result<Exi
 
 /// The state of a project, as `status` and the commands that change it show it.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
     schema: &'static str,
+    /// Whether deploys are governed.
+    #[cfg_attr(test, schemars(extend("enum" = ["enabled", "disabled"])))]
     governor: &'static str,
+    /// The repository, as `owner/name`.
     repo: String,
+    /// The environment that is deployed to.
     environment: String,
+    /// Where all of this is on record.
     state_dir: String,
+    /// What is live.
     production_sha_current: Option<Sha>,
+    /// What was live before that.
     production_sha_previous: Option<Sha>,
+    /// What was last started or heard of.
     last_deploy_attempt_sha: Option<Sha>,
+    /// When that was.
     last_deploy_time: Option<Moment>,
+    /// How it ended; `pending` if nothing was attempted.
     last_deploy_result: DeployResult,
+    /// When the health of production was last checked.
     last_health_check: Option<Moment>,
+    /// The breaker around deploys.
     breaker: Around,
+    /// How many deploys started in the last hour.
     rate: Rate,
+    /// The lock that a deploy holds to its end.
     lock: Lock,
     /// Freezes cannot be declared yet.
     freeze: Option<String>,
+    /// Commits whose deploy was cut off, so that nobody knows how it ended.
     unknown: Vec<Sha>,
     #[serde(skip)]
     in_progress: Option<InProgress>,
@@ -60,22 +76,34 @@ pub(super) struct Report {
 
 /// The breaker around deploys.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Around {
+    /// Its name, for `breaker status`.
     name: String,
+    /// Whether it lets deploys through.
     state: CircuitState,
+    /// Failures since the last success; 0 if it is not closed.
     failure_count: u32,
+    /// Failures in a row that open it.
     threshold: u32,
+    /// When it will let a trial through, if it is open.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     retry_at: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Rate {
+    /// How many there were.
     used: usize,
+    /// How many there may be.
     limit: u32,
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Lock {
+    /// Whether somebody holds it.
     held: bool,
     /// Who holds it now; who held it last is of no interest to people.
     holder: Option<Holder>,

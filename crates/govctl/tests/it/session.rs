@@ -17,7 +17,9 @@ fn what_is_appended_is_shown_in_order_and_to_the_letter() {
     assert_eq!((&json["alive"], &json["messages"]), (&true.into(), &1.into()));
     let shown = bench.run(&["session", "show", &id]).exits(0).stdout();
     assert_eq!(shown, "{\"role\": \"user\", \"n\": 1.50}\n{\"b\":2,\"a\":1}\n{\"last\":true}\n");
-    let json = bench.run(&["session", "show", &id, "--json"]).exits(0).json();
+    // No answer of ours: what was appended, whatever its keys.
+    let shown = bench.run(&["session", "show", &id, "--json"]).exits(0).stdout();
+    let json: serde_json::Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(3));
 }
 
