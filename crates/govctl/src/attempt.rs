@@ -222,7 +222,7 @@ impl Attempt<'_> {
             causes: std::iter::once(error.message).chain(error.causes).collect(),
             hints: vec![format!(
                 "govctl resolve {} --as {word} --reason \"seen in the log\"",
-                self.sha.short()
+                self.sha
             )],
         };
         let releases = self.context.releases(self.project);
@@ -280,9 +280,10 @@ impl Attempt<'_> {
 
     /// The command has started, and we cannot see how it ended.
     fn lost(&self, error: &io::Error) -> CliError {
-        let sha = self.sha.short();
-        CliError::new(Kind::Unknown, format!("lost sight of the command that deploys {sha}"))
+        let (sha, short) = (self.sha, self.sha.short());
+        CliError::new(Kind::Unknown, format!("lost sight of the command that deploys {short}"))
             .because(error)
             .hint(format!("govctl resolve {sha} --as success --reason \"...\""))
+            .hint(format!("govctl resolve {sha} --as failure --reason \"...\""))
     }
 }

@@ -22,12 +22,14 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
         Reason::DeployInProgress => {
             vec!["govctl status".into(), "wait until the running deploy has ended".into()]
         }
+        // One command for each answer, so that none is given by pasting, and the full id,
+        // which needs no work tree.
         Reason::OutcomeUnknown => {
-            let resolve = |sha: &str| {
-                let sha = short(sha);
-                format!("govctl resolve {sha} --as success|failure --reason \"...\"")
+            let resolve = |sha: &str, word: &str| {
+                format!("govctl resolve {sha} --as {word} --reason \"...\"")
             };
-            unknown_shas(facts).into_iter().map(resolve).collect()
+            let both = |sha| [resolve(sha, "success"), resolve(sha, "failure")];
+            unknown_shas(facts).into_iter().flat_map(both).collect()
         }
         Reason::VerificationFailed => {
             vec![format!("mend what failed and deploy the commit that mends it, instead of {sha}")]

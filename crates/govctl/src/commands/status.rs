@@ -224,15 +224,15 @@ impl fmt::Display for Report {
         }
         row(f, "state", &clean(&self.state_dir))?;
         for sha in &self.unknown {
-            let sha = sha.short();
             writeln!(
                 f,
-                "\n{BAD}UNKNOWN{BAD:#}  the deploy of {sha} was cut off and nobody has said how it ended"
+                "\n{BAD}UNKNOWN{BAD:#}  the deploy of {} was cut off and nobody has said how it ended",
+                sha.short()
             )?;
-            writeln!(
-                f,
-                "  look at production, then: govctl resolve {sha} --as success|failure --reason \"...\""
-            )?;
+            writeln!(f, "  look at production, then say what you saw, one of:")?;
+            for word in ["success", "failure"] {
+                writeln!(f, "  govctl resolve {sha} --as {word} --reason \"...\"")?;
+            }
         }
         Ok(())
     }

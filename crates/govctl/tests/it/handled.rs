@@ -133,3 +133,17 @@ fn an_older_commit_does_not_replace_what_is_live_without_an_order() {
     let ran = bench.deploy(&next, &[], "true").exits(0);
     assert!(!ran.stdout().contains("not_descendant"), "{}", ran.stdout());
 }
+
+#[test]
+fn either_answer_to_an_unknown_can_be_pasted_alone() {
+    let (bench, [sha]) = Bench::with_commits(["a"]);
+    assert_eq!(bench.deploy(&sha, &[], "kill -KILL $PPID").output.status.code(), None);
+    let answers = ["success", "failure"]
+        .map(|word| format!("govctl resolve {sha} --as {word} --reason \"...\""));
+    let status = bench.run(&["status"]).exits(0).stdout();
+    let json = bench.run(&["check", &sha, "--json"]).exits(1).json();
+    assert_eq!(json["unblock_hints"], serde_json::json!(answers));
+    for answer in answers {
+        assert!(status.lines().any(|line| line.trim() == answer), "{status}");
+    }
+}

@@ -41,11 +41,14 @@ fn every_commit_of_unknown_outcome_has_to_be_resolved() {
         Delivery::Handled { delivery_id: "d1".into(), outcome: HandledOutcome::NoRecord };
     let facts = Facts { unknown: vec![OTHER.into()], delivery: delivery.clone(), ..ready() };
     let hints = decide(&facts, &Policy::default()).unblock_hints;
-    assert!(hints[0].starts_with("govctl resolve 41be77c --as"), "{hints:?}");
-    assert!(hints[1].starts_with("govctl resolve 9f2c1ab --as"), "{hints:?}");
+    let both = |sha| {
+        ["success", "failure"]
+            .map(|word| format!("govctl resolve {sha} --as {word} --reason \"...\""))
+    };
+    assert_eq!(hints, [both(OTHER), both(SHA)].concat(), "in full, and one answer each");
 
     let facts = Facts { unknown: vec![SHA.to_uppercase()], delivery, ..ready() };
-    assert_eq!(decide(&facts, &Policy::default()).unblock_hints.len(), 1, "each commit once");
+    assert_eq!(decide(&facts, &Policy::default()).unblock_hints.len(), 2, "each commit once");
 }
 
 #[test]
