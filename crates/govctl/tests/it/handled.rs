@@ -147,3 +147,17 @@ fn either_answer_to_an_unknown_can_be_pasted_alone() {
         assert!(status.lines().any(|line| line.trim() == answer), "{status}");
     }
 }
+
+#[test]
+fn without_a_work_tree_the_second_deploy_is_high_risk_and_can_be_approved() {
+    let bench = Bench::new();
+    let next = "41be77c0".repeat(5);
+    bench.deploy(SHA, &[], "true").exits(0);
+    let json = bench.run(&["check", &next, "--json"]).exits(1).json();
+    assert_eq!(
+        (&json["risk_class"], &json["reason"]),
+        (&"HIGH".into(), &"high_risk_no_approval".into())
+    );
+    bench.deploy(&next, &[], "true").exits(0);
+    assert_eq!(bench.runs(), 2);
+}
