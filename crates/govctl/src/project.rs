@@ -53,6 +53,12 @@ impl Project {
                 .hint("give all 40 or 64 hex digits, or the work tree with -C DIR")
         })
     }
+
+    /// As [`commit`](Project::commit), and any full id, for what is on record although git has
+    /// lost it: after a rewritten history, or in a shallow clone.
+    pub(crate) fn recorded_commit(&self, revision: &str) -> Result<Sha, CliError> {
+        self.commit(revision).or_else(|error| full_id(revision).ok_or(error))
+    }
 }
 
 /// `text` as a commit id, if it is one in full.

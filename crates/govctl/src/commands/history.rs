@@ -45,7 +45,7 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
         out.note(&format!("the log is whole: {} entries", verified.entries));
     }
     let sha = match &args.sha {
-        Some(revision) => Some(Project::open(context, out)?.commit(revision)?),
+        Some(revision) => Some(Project::open(context, out)?.recorded_commit(revision)?),
         None => None,
     };
     let since = args.since.and_then(|since| context.now().checked_sub(since));

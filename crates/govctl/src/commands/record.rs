@@ -32,7 +32,7 @@ pub(crate) struct RecordArgs {
 
 pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
-    let sha = project.commit(&args.sha)?;
+    let sha = project.recorded_commit(&args.sha)?;
     // A deploy that runs now writes its own outcome, and this must not settle it.
     let lock = attempt::lock(context, &project, out)?;
     let before = context.releases(&project).load()?.last_deploy_result;

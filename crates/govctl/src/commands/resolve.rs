@@ -42,7 +42,7 @@ enum Settled {
 
 pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
-    let sha = project.commit(&args.sha)?;
+    let sha = project.recorded_commit(&args.sha)?;
     // Whoever holds the lock may still write the outcome itself.
     let lock = attempt::lock(context, &project, out)?;
     if !is_unknown(context, &project, &sha)? {

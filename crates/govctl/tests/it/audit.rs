@@ -68,3 +68,14 @@ fn only_a_held_lock_is_worth_waiting_for() {
     let ran = bench.run(&["record", SHA, "failure"]).exits(3);
     assert!(!ran.stderr().contains("--lock-wait"), "{}", ran.stderr());
 }
+
+#[test]
+fn a_commit_that_git_has_lost_can_still_be_settled_and_looked_up() {
+    let (bench, _) = Bench::with_commits(["a"]);
+    bench.run(&["record", SHA, "pending"]).exits(0);
+    bench.run(&["resolve", SHA, "--as", "failure"]).exits(0);
+    let history = bench.run(&["history", "--sha", SHA, "--json"]).exits(0).json();
+    assert_eq!(history.as_array().unwrap().len(), 2);
+    bench.run(&["resolve", &SHA[..39], "--as", "failure"]).exits(2);
+    bench.deploy(SHA, &[], "true").exits(2);
+}
