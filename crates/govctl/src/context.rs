@@ -171,7 +171,10 @@ impl Context {
         let host = rustix::system::uname();
         let user = user
             .map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), str::to_owned);
-        format!("{user}@{} pid {}", host.nodename().to_string_lossy(), std::process::id())
+        let host = host.nodename().to_string_lossy();
+        // A time that was made up must not pass for one that was.
+        let pretence = self.fixed_now.map(|now| format!(" (pretending it is {})", rfc3339(now)));
+        format!("{user}@{host} pid {}{}", std::process::id(), pretence.unwrap_or_default())
     }
 
     fn store(&self) -> Store {

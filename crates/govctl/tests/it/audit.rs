@@ -79,3 +79,15 @@ fn a_commit_that_git_has_lost_can_still_be_settled_and_looked_up() {
     bench.run(&["resolve", &SHA[..39], "--as", "failure"]).exits(2);
     bench.deploy(SHA, &[], "true").exits(2);
 }
+
+#[test]
+fn a_line_of_a_pretended_time_says_so() {
+    let bench = Bench::new();
+    bench.run(&["record", SHA, "failure"]).exits(0);
+    bench.run(&["--now", "2026-01-01T00:00:00Z", "record", SHA, "failure"]).exits(0);
+    let history = bench.run(&["history", "--json"]).exits(0).json();
+    let pretends = |line: usize| {
+        history[line]["who"].as_str().unwrap().ends_with("(pretending it is 2026-01-01T00:00:00Z)")
+    };
+    assert_eq!((pretends(0), pretends(1)), (false, true));
+}
