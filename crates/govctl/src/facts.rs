@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use booty_state::{DeliveryKey, DeployResult, LastDeploy, ReleaseState, Sha};
+use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
 use release_policy::{
     Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Descent, Facts,
@@ -57,7 +57,7 @@ pub(crate) fn gather(
         security_override: security_override(context, project, sha, question, now)?,
         approvals: approvals(context)?,
         degraded: question.degraded.then(|| "the caller says so".to_owned()),
-        last_attempt: last_attempt(&release),
+        last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
         descent: descent(project, live.as_ref(), sha, question)?,
@@ -121,9 +121,7 @@ fn breaker(
 
 fn live_since(release: &ReleaseState, base: Option<&Sha>) -> Option<SystemTime> {
     let base = base?;
-    let deployed = |deploy: &&booty_state::Deploy| {
-        deploy.sha == *base && deploy.result == DeployResult::Success
-    };
+    let deployed = |deploy: &&Deploy| deploy.sha == *base && deploy.result == DeployResult::Success;
     release.deploy_history.iter().rev().find(deployed).map(|deploy| deploy.time_iso8601.into())
 }
 
@@ -203,12 +201,19 @@ pub(crate) fn delivery(
     Ok(Delivery::Handled { delivery_id, outcome })
 }
 
-fn last_attempt(release: &ReleaseState) -> Option<LastAttempt> {
+/// The last failure of `sha`, or else the last attempt: a failure of another commit in
+/// between must not end the cooldown of this one.
+fn last_attempt(release: &ReleaseState, sha: &Sha) -> Option<LastAttempt> {
     let failed =
-        !matches!(release.last_deploy_result, DeployResult::Success | DeployResult::Pending);
+        |result: &DeployResult| !matches!(result, DeployResult::Success | DeployResult::Pending);
+    let own_failure = |deploy: &&Deploy| deploy.sha == *sha && failed(&deploy.result);
+    if let Some(deploy) = release.deploy_history.iter().rev().find(own_failure) {
+        let at = deploy.time_iso8601.into();
+        return Some(LastAttempt { sha: sha.to_string(), failed: true, at });
+    }
     Some(LastAttempt {
         sha: release.last_deploy_attempt_sha.as_ref()?.to_string(),
-        failed,
+        failed: failed(&release.last_deploy_result),
         at: release.last_deploy_time?.into(),
     })
 }

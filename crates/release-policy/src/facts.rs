@@ -37,7 +37,7 @@ pub struct Facts {
     pub approvals: Vec<Approval>,
     /// Why production is degraded, if it is.
     pub degraded: Option<String>,
-    /// The last deploy that was started, whatever its commit.
+    /// The last deploy of this commit that failed, or else the last one of any.
     pub last_attempt: Option<LastAttempt>,
     /// When deploys were started lately, in any order. Older ones than an hour do no harm.
     pub recent_deploys: Vec<SystemTime>,
@@ -142,7 +142,7 @@ impl ApprovalKind {
     }
 }
 
-/// The last deploy that was started.
+/// A deploy that was started earlier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAttempt {
     /// Its commit.

@@ -161,3 +161,17 @@ fn without_a_work_tree_the_second_deploy_is_high_risk_and_can_be_approved() {
     bench.deploy(&next, &[], "true").exits(0);
     assert_eq!(bench.runs(), 2);
 }
+
+#[test]
+fn the_failure_of_another_commit_does_not_end_the_cooldown() {
+    let (bench, [first, second]) = Bench::with_commits(["a", "b"]);
+    bench.deploy(&first, &[], "false").exits(4);
+    bench.deploy(&second, &[], "false").exits(4);
+    for sha in [&first, &second] {
+        let ran = bench.deploy(sha, &AGAIN, "true").exits(1);
+        assert!(ran.stdout().contains("cooldown"), "{}", ran.stdout());
+    }
+    let later = ["--now", "2099-01-01T00:00:00Z"];
+    bench.deploy(&first, &[&AGAIN[..], &later].concat(), "true").exits(0);
+    assert_eq!(bench.runs(), 3);
+}
