@@ -128,7 +128,9 @@ impl Turn for FileTurn {
         expected: Option<&Version>,
         contents: &[u8],
     ) -> Result<Swap, StoreError> {
-        let FileTurn { mut slot, guard, path, place } = *self;
+        // What is bound last is dropped first: on an early way out the slot has to go before
+        // the lock, or it looks like one that somebody left over.
+        let FileTurn { guard, path, place, mut slot } = *self;
         // The lock keeps every program of this system out, but not an editor.
         if version_at(&path).map_err(|source| cannot_read(&place, source))?.as_ref() != expected {
             return Ok(Swap::Conflict);
@@ -152,11 +154,18 @@ impl Turn for FileTurn {
     }
 }
 
+fn load(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
+    match read(path, place)? {
+        None => absent(path, place),
+        loaded => Ok(loaded),
+    }
+}
+
 /// Reads the file at `path` as one whole version: a replace gives the path a new file, and
 /// the one that is open stays what it was.
-fn load(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
+fn read(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
     let failed = |source| cannot_read(place, source);
-    let Some(file) = open(path).map_err(failed)? else { return absent(path, place) };
+    let Some(file) = open(path).map_err(failed)? else { return Ok(None) };
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(failed(io::Error::other("it is not a regular file")));
@@ -180,6 +189,10 @@ fn absent(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
     let backup = Path::new(&backup);
     if !backup.try_exists().map_err(|source| cannot_read(place, source))? {
         return Ok(None);
+    }
+    // Since it was found absent others may have made it and replaced it, with a backup.
+    if let Some(loaded) = read(path, place)? {
+        return Ok(Some(loaded));
     }
     let source = Damage::Missing { backup: backup.display().to_string() };
     Err(StoreError::Damaged { place: place.to_owned(), source })
@@ -222,4 +235,21 @@ fn cannot_read(place: &str, source: io::Error) -> StoreError {
 
 pub(crate) fn locked(place: &str, source: LockError) -> StoreError {
     StoreError::Locked { place: place.to_owned(), source }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "plain files for a test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_that_came_after_it_was_found_absent_is_not_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.json");
+        assert!(absent(&path, "x").unwrap().is_none());
+        fs::write(dir.path().join("x.json.bak"), "1").unwrap();
+        assert!(matches!(absent(&path, "x"), Err(StoreError::Damaged { .. })));
+        fs::write(&path, "2").unwrap();
+        assert_eq!(absent(&path, "x").unwrap().unwrap().contents, b"2");
+    }
 }
