@@ -135,8 +135,8 @@ impl Commit {
         {
             return Ok(DeliveryKey::of(&self.repo, &sha));
         }
-        // A word without an underscore is far more likely a revision that is not there.
-        if self.sha.contains('_')
+        // Any other word is far more likely a revision that is not there.
+        if is_numbered(&self.sha)
             && let Ok(word) = self.sha.parse::<Subject>()
         {
             return Ok(DeliveryKey::new(self.repo.clone(), word));
@@ -145,6 +145,15 @@ impl Commit {
             format!("`{}` is neither a commit nor a key such as deploy_run_123", self.sha);
         Err(CliError::usage(message).hint("give all 40 or 64 hex digits of the commit"))
     }
+}
+
+/// Whether `word` looks like `deploy_run_123`: it ends in an underscore and a number,
+/// decimal or hexadecimal.
+fn is_numbered(word: &str) -> bool {
+    word.rsplit_once('_').is_some_and(|(name, number)| {
+        let is_hex = number.bytes().all(|byte| byte.is_ascii_hexdigit());
+        !name.is_empty() && !number.is_empty() && is_hex
+    })
 }
 
 fn note(context: &Context, what: &'static str, key: &DeliveryKey, id: &DeliveryId) {

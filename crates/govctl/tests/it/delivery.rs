@@ -64,3 +64,14 @@ fn a_damaged_cache_hints_at_what_its_backup_lacks() {
         bench.given(&path, &before);
     }
 }
+
+#[test]
+fn only_a_numbered_word_is_a_key_and_a_mistyped_branch_is_an_error() {
+    let bench = Bench::new();
+    for key in ["deploy_run_123", "run_9f2c1ab"] {
+        bench.run(&["delivery", "has", "acme/shop", key]).exits(1);
+    }
+    for mistyped in ["my_featur", "main", "_12", "release_"] {
+        bench.run(&["delivery", "has", "acme/shop", mistyped]).exits(2);
+    }
+}
