@@ -18,7 +18,8 @@ use crate::{
 ///
 /// A deploy whose run was killed leaves an unknown outcome, which holds further deploys until
 /// somebody has looked at production. Exits 1 if nothing about the commit is unknown, and 5
-/// while a deploy is still running.
+/// while govctl is still running a deploy. The command of a govctl that was killed with KILL
+/// can go on without it, and nobody holds a lock for it: look whether it still runs.
 #[derive(Args, Debug)]
 pub(crate) struct ResolveArgs {
     /// The commit, in any form that git understands
