@@ -18,10 +18,15 @@ mod project;
 mod schema;
 mod view;
 
-use std::{panic, process::ExitCode};
+use std::{
+    panic,
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use anstream::ColorChoice;
 use clap::Parser;
+use signal_hook::consts::SIGXFSZ;
 
 use crate::{
     cli::Cli,
@@ -31,6 +36,10 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    let ignored = Arc::new(AtomicBool::new(false));
+    // A file that would grow over its limit (`ulimit -f`) is then an error of the write,
+    // exit code 3, and does not end us between two steps.
+    signal_hook::flag::register(SIGXFSZ, ignored).ok(); // Without it, it is as it was.
     // An unexpected end is exit code 3 like every other failure, never 1, which means no.
     panic::catch_unwind(run).unwrap_or_else(|_| {
         let error = CliError::broken("govctl found a fault in itself; the lines above say where");

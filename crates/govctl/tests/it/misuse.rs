@@ -1,5 +1,7 @@
 //! Bad input gets a clear error, exit code 2, and loses nothing.
 
+use std::process::Command;
+
 use crate::{Bench, SHA};
 
 #[test]
@@ -69,4 +71,20 @@ fn damaged_state_is_exit_3_and_never_an_answer() {
         assert!(ran.stderr().contains("is damaged"), "{args:?}: {}", ran.stderr());
         assert_eq!(ran.stdout(), "", "{args:?}");
     }
+}
+
+#[test]
+fn a_limit_of_the_file_size_is_an_error_and_loses_nothing() {
+    let bench = Bench::new();
+    bench.run(&["record", SHA, "failure"]).exits(0);
+    let limited = bench.command(&[], &["record", SHA, "success"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$0\" \"$@\""]).arg(limited.get_program());
+    command.args(limited.get_args()).current_dir(bench.path()).env("HOME", bench.path());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("File too large"), "{stderr}");
+    let status = bench.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["last_deploy_result"], "failure");
 }
