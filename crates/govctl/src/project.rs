@@ -78,10 +78,7 @@ pub(crate) fn governor(
     let file = config_file::find(context, top_level);
     let governor = match &file {
         Some(path) => {
-            let text = fs::read_to_string(path).map_err(|error| {
-                let message = format!("cannot read the configuration `{}`", path.display());
-                CliError::usage(message).because(&error)
-            })?;
+            let text = config_file::read(path)?;
             Config::parse(&text).map_err(|error| bad_config(path, &error))?.governor
         }
         None => Governor::Enabled(Policy::default()),

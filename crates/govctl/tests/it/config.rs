@@ -1,5 +1,7 @@
 //! `govctl config`, and what the configuration does to the other commands.
 
+use std::{fs, os::unix::fs::symlink, process::Command};
+
 use crate::{Bench, SHA, repository::Repository};
 
 #[test]
@@ -80,4 +82,28 @@ fn a_subdirectory_is_governed_by_the_file_at_the_top_of_its_work_tree() {
         let text = bench.run(&["-C", dir, "config", "show"]).exits(0).stdout();
         assert!(text.contains(file.to_str().unwrap()), "{dir}: {text}");
     }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_an_error_at_once() {
+    let bench = Bench::new();
+    let file = bench.path().join(".booty.yml");
+    let fails = |code: i32, expected: &str| {
+        for args in [&["config", "check"][..], &["--config", ".booty.yml", "status"]] {
+            let stderr = bench.run(args).exits(code).stderr();
+            assert!(stderr.contains(expected), "{args:?}: {stderr}");
+        }
+        fs::remove_dir(&file).or_else(|_| fs::remove_file(&file)).unwrap();
+    };
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    fails(2, "it is not a regular file");
+    fs::create_dir(&file).unwrap();
+    fails(2, "it is not a regular file");
+    bench.given(".booty.yml", &"# long\n".repeat(200_000));
+    fails(2, "it is larger than 1048576 bytes");
+    symlink("nowhere", &file).unwrap();
+    fails(2, "No such file");
+    // Not even root can follow it, as nobody else can a file without permission.
+    symlink(".booty.yml", &file).unwrap();
+    fails(3, "caused by: Too many levels of symbolic links");
 }
