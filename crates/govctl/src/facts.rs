@@ -8,8 +8,8 @@ use std::{
 use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
 use release_policy::{
-    Approval, ApprovalKind, Change, ChangeStatus, Changes, Delivery, Descent, Facts,
-    HandledOutcome, InProgress, LastAttempt,
+    Approval, ApprovalKind, Changes, Delivery, Descent, Facts, HandledOutcome, InProgress,
+    LastAttempt,
 };
 
 use crate::{breaker::Breaker, context::Context, exit::CliError, project::Project};
@@ -20,7 +20,7 @@ pub(crate) struct Question {
     /// Compare with this commit instead of the one that is live.
     pub(crate) base: Option<Sha>,
     /// Take these paths as the changes instead of asking git.
-    pub(crate) paths: Option<Vec<String>>,
+    pub(crate) paths: Option<Changes>,
     /// A command to run was given.
     pub(crate) has_command: bool,
     /// A person's order to deploy the commit once more, with the reason.
@@ -132,8 +132,7 @@ fn changes(
     question: &Question,
 ) -> Result<Changes, CliError> {
     if let Some(paths) = &question.paths {
-        let change = |path: &String| Change::new(ChangeStatus::Modified, path.as_str());
-        return Ok(Changes::complete(paths.iter().map(change)));
+        return Ok(paths.clone());
     }
     // With nothing live there is nothing to compare with; the first deploy has its own rule.
     let Some(base) = base.filter(|base| *base != sha) else { return Ok(Changes::complete([])) };
@@ -145,12 +144,7 @@ fn changes(
         );
         return Ok(Changes::truncated([], why));
     }
-    let changes = project.git.changes(base, sha)?;
-    Ok(Changes::complete(
-        changes
-            .into_iter()
-            .map(|change| Change::new(ChangeStatus::from_letter(change.status), change.path)),
-    ))
+    project.git.changes(base, sha)
 }
 
 /// Whether `sha` contains what is live. An order to deploy it once more is also the way back

@@ -9,8 +9,9 @@ use std::{
 };
 
 use booty_state::Sha;
+use release_policy::{ChangeStatus, Changes};
 
-use crate::{exit::CliError, process};
+use crate::{changes::changes, exit::CliError, process};
 
 /// Longer than any local git call takes, shorter than a person's patience.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -45,13 +46,6 @@ const SHALLOW: &str =
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     workspace: PathBuf,
-}
-
-/// One path that differs between two commits, and git's letter for how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ChangedPath {
-    pub(crate) status: char,
-    pub(crate) path: String,
 }
 
 impl Git {
@@ -106,7 +100,7 @@ impl Git {
     }
 
     /// The paths that differ between two commits, with both names of a rename.
-    pub(crate) fn changes(&self, base: &Sha, commit: &Sha) -> Result<Vec<ChangedPath>, CliError> {
+    pub(crate) fn changes(&self, base: &Sha, commit: &Sha) -> Result<Changes, CliError> {
         let (base, commit) = (base.to_string(), commit.to_string());
         // The plumbing command: it takes no notice of the settings of `git diff`, which could
         // leave paths out. The options say it once more, for those that it might read.
@@ -179,15 +173,15 @@ impl Git {
     }
 }
 
-/// `STATUS NUL PATH NUL ...`, as `git diff --name-status -z` prints it.
-fn parse_name_status(bytes: &[u8]) -> Option<Vec<ChangedPath>> {
+/// `STATUS NUL PATH NUL ...`, as git's `--name-status -z` prints it.
+fn parse_name_status(bytes: &[u8]) -> Option<Changes> {
     let mut fields = bytes.split(|byte| *byte == 0);
-    let mut changes = Vec::new();
+    let mut found = Vec::new();
     while let Some(status) = fields.next().filter(|status| !status.is_empty()) {
-        let path = String::from_utf8_lossy(fields.next()?).into_owned();
-        changes.push(ChangedPath { status: char::from(*status.first()?), path });
+        let status = ChangeStatus::from_letter(char::from(*status.first()?));
+        found.push((status, fields.next()?));
     }
-    fields.next().is_none().then_some(changes)
+    fields.next().is_none().then(|| changes(found.into_iter()))
 }
 
 /// `owner/name` of a remote URL, in its ssh (`git@host:owner/name.git`) or URL form.
@@ -233,13 +227,17 @@ mod tests {
 
     #[test]
     fn name_status_is_read_whole_or_not_at_all() {
-        let change = |status, path: &str| ChangedPath { status, path: path.to_owned() };
+        let read = |bytes| {
+            let list = parse_name_status(bytes)?.list.into_iter();
+            Some(list.map(|change| (change.status.letter(), change.path)).collect::<Vec<_>>())
+        };
+        let change = |status, path: &str| (status, path.to_owned());
         assert_eq!(
-            parse_name_status(b"A\0a b\nc\0D\0\xff\0"),
+            read(b"A\0a b\nc\0D\0\xff\0"),
             Some(vec![change('A', "a b\nc"), change('D', "\u{fffd}")])
         );
-        assert_eq!(parse_name_status(b""), Some(vec![]));
-        assert_eq!(parse_name_status(b"A\0"), Some(vec![change('A', "")]));
-        assert_eq!(parse_name_status(b"A"), None);
+        assert_eq!(read(b""), Some(vec![]));
+        assert_eq!(read(b"A\0"), Some(vec![change('A', "")]));
+        assert_eq!(read(b"A"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod breaker;
+mod changes;
 mod cli;
 mod commands;
 mod config_file;

@@ -7,9 +7,10 @@ use std::{
 };
 
 use clap::Args;
-use release_policy::decide;
+use release_policy::{Changes, decide};
 
 use crate::{
+    changes::listed,
     context::{Context, parse_time},
     exit::{CliError, Exit},
     facts::{Question, gather},
@@ -74,7 +75,7 @@ pub(super) fn decision(
     Ok(DecisionView::new("govctl.decision/1", decision, changed, detail))
 }
 
-fn changed_paths(file: &str) -> Result<Vec<String>, CliError> {
+fn changed_paths(file: &str) -> Result<Changes, CliError> {
     let read = if file == "-" {
         let mut bytes = Vec::new();
         io::stdin().read_to_end(&mut bytes).map(|_| bytes)
@@ -84,8 +85,5 @@ fn changed_paths(file: &str) -> Result<Vec<String>, CliError> {
     let bytes = read.map_err(|error| {
         CliError::usage(format!("cannot read the changed paths from `{file}`")).because(&error)
     })?;
-    // `git diff -z --name-only` divides by NUL, because a path may contain a newline.
-    let divider = if bytes.contains(&0) { 0 } else { b'\n' };
-    let paths = bytes.split(|byte| *byte == divider).filter(|path| !path.is_empty());
-    Ok(paths.map(|path| String::from_utf8_lossy(path).into_owned()).collect())
+    listed(&bytes, file)
 }

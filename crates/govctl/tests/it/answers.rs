@@ -55,6 +55,17 @@ fn changed_paths_can_come_from_a_file_or_standard_input() {
 }
 
 #[test]
+fn a_list_of_paths_that_lists_none_is_no_answer() {
+    let bench = Bench::new();
+    bench.given("lines", "package.json\r\n");
+    let json = bench.run(&["check", SHA, "--paths-from", "lines", "--json"]).exits(0).json();
+    assert_eq!((&json["changed_paths"], &json["risk_class"]), (&1.into(), &"MEDIUM".into()));
+    // The standard input of a test is empty.
+    let ran = bench.run(&["check", SHA, "--paths-from", "-"]).exits(2);
+    assert!(ran.stderr().contains("`-` names no changed path"), "{}", ran.stderr());
+}
+
+#[test]
 fn another_exit_code_for_hold_can_be_asked_for() {
     let bench = Bench::new();
     bench.given("paths", "db/migrations/1.sql\n");

@@ -1,5 +1,10 @@
 //! What git's settings and surroundings can do to an answer: nothing.
 
+use std::{
+    ffi::OsStr,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+};
+
 use crate::{Bench, SHA, repository::Repository};
 
 /// A repository whose second commit adds a migration, with the first commit live.
@@ -100,4 +105,18 @@ fn a_bare_repository_has_no_work_tree() {
     repository.git(&["clone", "--quiet", "--bare", ".", "../bare.git"]);
     bench.run(&["-C", "bare.git", "check", SHA]).exits(0);
     bench.run(&["-C", "bare.git", "check", "HEAD"]).exits(2);
+}
+
+#[test]
+fn a_changed_path_that_is_not_utf8_is_a_high_risk() {
+    let bench = Bench::new();
+    let repository = Repository::at(&bench.path().join("shop"));
+    let live = repository.commit(&[("README", "1")]);
+    bench.run(&["-C", "shop", "record", &live, "success"]).exits(0);
+    let name = OsStr::from_bytes(b"harmless-\xff");
+    symlink("README", bench.path().join("shop").join(name)).unwrap();
+    repository.commit(&[]);
+    let decision = check(&bench, "shop", &[]);
+    assert_eq!(decision["risk_class"], "HIGH", "{decision}");
+    assert!(decision["risk_notes"][0].as_str().unwrap().contains("is not UTF-8"), "{decision}");
 }
