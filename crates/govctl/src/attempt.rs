@@ -5,6 +5,7 @@
 //! holds; after the result everything is said. Only what provably never started is taken back.
 
 use std::{
+    ffi::OsString,
     io,
     process::{Command, Stdio},
     time::{Duration, Instant, SystemTime},
@@ -89,7 +90,7 @@ impl Attempt<'_> {
     /// Claims the commit, writes the intent, runs the command and records the result.
     pub(crate) fn run(
         &self,
-        argv: &[String],
+        argv: &[OsString],
         limit: Option<Duration>,
         out: &Output,
     ) -> Result<Outcome, CliError> {
@@ -240,7 +241,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn command(&self, argv: &[String], out: &Output) -> Result<Command, CliError> {
+    fn command(&self, argv: &[OsString], out: &Output) -> Result<Command, CliError> {
         let (program, args) = argv.split_first().ok_or_else(|| CliError::usage("no command"))?;
         let live = self.context.releases(self.project).load()?.production_sha_current;
         let mut command = Command::new(program);
@@ -271,8 +272,8 @@ impl Attempt<'_> {
             .changing(Value::Null, self.delivery_id.to_string())
     }
 
-    fn cannot_start(&self, argv: &[String], error: &io::Error) -> CliError {
-        let program = argv.first().map_or("", String::as_str);
+    fn cannot_start(&self, argv: &[OsString], error: &io::Error) -> CliError {
+        let program = argv.first().map(|program| program.display().to_string()).unwrap_or_default();
         CliError::broken(format!("cannot start `{program}`; nothing was deployed"))
             .because(error)
             .hint("the commit can be tried again once the command can be started")

@@ -1,6 +1,6 @@
 //! `govctl deploy`, also `govctl trigger`
 
-use std::{fmt, time::Duration};
+use std::{ffi::OsString, fmt, time::Duration};
 
 use booty_state::{DeliveryId, Sha};
 use clap::Args;
@@ -52,7 +52,7 @@ pub(crate) struct DeployArgs {
     degraded: bool,
     /// The command that deploys, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {

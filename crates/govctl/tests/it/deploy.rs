@@ -1,7 +1,9 @@
 //! `govctl deploy`: what its exit code says is what has happened.
 
 use std::{
+    ffi::OsStr,
     fs::OpenOptions,
+    os::unix::ffi::OsStrExt,
     process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -71,4 +73,13 @@ fn a_command_that_ends_well_after_an_interruption_is_a_success() {
         let status = bench.run(&["status", "--json"]).exits(0).json();
         assert_eq!(status["last_deploy_result"], outcome, "{trap}");
     }
+}
+
+#[test]
+fn an_argument_of_the_command_that_is_not_utf8_arrives_as_it_is() {
+    let bench = Bench::new();
+    let script = "test \"$1\" = \"$(printf 'a\\377')\"";
+    let mut command = bench.command(&[], &["deploy", SHA, "--", "sh", "-c", script, "sh"]);
+    let output = command.arg(OsStr::from_bytes(b"a\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
