@@ -78,16 +78,9 @@ impl Context {
         text.map(Some).ok_or_else(|| CliError::usage(format!("the variable `{name}` is not UTF-8")))
     }
 
-    /// The variables of the governor, for the policy.
-    pub(crate) fn governor_variables(&self) -> Result<Vec<(&str, &str)>, CliError> {
-        let names = self.variables.keys().filter(|name| name.starts_with("RELEASE_GOVERNOR_"));
-        let mut found = Vec::new();
-        for name in names {
-            if let Some(value) = self.variable(name)? {
-                found.push((name.as_str(), value));
-            }
-        }
-        Ok(found)
+    /// The variables of the governor, for the policy, which knows where an empty one is a value.
+    pub(crate) fn governor_variables(&self) -> impl Iterator<Item = (&String, &OsString)> {
+        self.variables.iter().filter(|(name, _)| name.starts_with("RELEASE_GOVERNOR_"))
     }
 
     pub(crate) fn git(&self) -> Git {

@@ -83,7 +83,7 @@ pub(crate) fn governor(
         }
         None => Governor::Enabled(Policy::default()),
     };
-    let overridden = governor.overridden_by(context.governor_variables()?).map_err(|error| {
+    let overridden = governor.overridden_by(context.governor_variables()).map_err(|error| {
         CliError::usage("an environment variable cannot be read").because(&error)
     })?;
     for variable in overridden.unknown {

@@ -39,6 +39,20 @@ fn every_value_is_shown_with_where_it_came_from() {
 }
 
 #[test]
+fn an_empty_variable_can_mean_none() {
+    let bench = Bench::new();
+    bench.given(".booty.yml", "release_governor:\n  approval_label: go\n  cooldown_minutes: 5\n");
+    let empty =
+        [("RELEASE_GOVERNOR_APPROVAL_LABEL", ""), ("RELEASE_GOVERNOR_COOLDOWN_MINUTES", "")];
+    let text = bench.run_with(&empty, &["config", "show"]).exits(0).stdout();
+    let value = |key: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with(key)).unwrap();
+        line.split_whitespace().nth(1).unwrap()
+    };
+    assert_eq!((value("approval_label"), value("cooldown_minutes")), ("none", "5"), "{text}");
+}
+
+#[test]
 fn without_a_file_the_defaults_are_in_force_and_without_a_block_the_governor_is_off() {
     let bench = Bench::new();
     assert_eq!(bench.run(&["status", "--json"]).exits(0).json()["governor"], "enabled");
