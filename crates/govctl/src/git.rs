@@ -86,16 +86,13 @@ impl Git {
         let wanted = format!("{revision}^{{commit}}");
         let output =
             self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?;
-        if !output.status.success() {
-            let error = CliError::usage(format!(
-                "`{revision}` is not a commit in `{}`",
-                self.workspace.display()
-            ));
-            return Err(self.with_reason(error, &output).hint("git log --oneline -5"));
-        }
+        // More than an id is no commit either: `^HEAD` is all that HEAD is not made of.
         let line = String::from_utf8_lossy(&output.stdout);
-        line.trim().parse().map_err(|error| {
-            CliError::broken(format!("git named no commit id for `{revision}`")).because(&error)
+        let id = output.status.success().then(|| line.trim().parse().ok()).flatten();
+        id.ok_or_else(|| {
+            let workspace = self.workspace.display();
+            let message = format!("`{revision}` is not a commit in `{workspace}`");
+            self.with_reason(CliError::usage(message), &output).hint("git log --oneline -5")
         })
     }
 

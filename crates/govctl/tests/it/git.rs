@@ -120,3 +120,14 @@ fn a_changed_path_that_is_not_utf8_is_a_high_risk() {
     assert_eq!(decision["risk_class"], "HIGH", "{decision}");
     assert!(decision["risk_notes"][0].as_str().unwrap().contains("is not UTF-8"), "{decision}");
 }
+
+#[test]
+fn a_revision_that_is_not_one_commit_is_used_wrongly() {
+    let bench = Bench::new();
+    with_a_migration(&bench);
+    for revision in ["^HEAD", "HEAD~1..HEAD", "HEAD:web", "nothing", "--all", ""] {
+        let ran = bench.run(&["-C", "shop", "check", "--", revision]).exits(2);
+        let expected = format!("`{revision}` is not a commit");
+        assert!(ran.stderr().contains(&expected), "{revision}: {}", ran.stderr());
+    }
+}
