@@ -23,9 +23,9 @@ use std::{
     panic,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
+    thread,
 };
 
-use anstream::ColorChoice;
 use clap::Parser;
 use signal_hook::consts::SIGXFSZ;
 
@@ -33,7 +33,7 @@ use crate::{
     cli::Cli,
     context::Context,
     exit::{CliError, Kind},
-    output::Output,
+    output::{Output, clean},
 };
 
 fn main() -> ExitCode {
@@ -41,18 +41,23 @@ fn main() -> ExitCode {
     // A file that would grow over its limit (`ulimit -f`) is then an error of the write,
     // exit code 3, and does not end us between two steps.
     signal_hook::flag::register(SIGXFSZ, ignored).ok(); // Without it, it is as it was.
-    // An unexpected end is exit code 3 like every other failure, never 1, which means no.
-    panic::catch_unwind(run).unwrap_or_else(|_| {
+    let out = Output::as_asked(std::env::args_os().skip(1));
+    caught(panic::catch_unwind(|| run(&out)), &out)
+}
+
+/// An unexpected end is exit code 3 like every other failure, never 1, which means no.
+fn caught(ended: thread::Result<ExitCode>, out: &Output) -> ExitCode {
+    ended.unwrap_or_else(|_| {
         let error = CliError::broken("govctl found a fault in itself; the lines above say where");
-        Output::new(false, None, false, ColorChoice::Auto).error(&error);
+        out.error(&error);
         ExitCode::from(error.kind.code())
     })
 }
 
-fn run() -> ExitCode {
+fn run(asked: &Output) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, asked),
     };
     let global = &cli.global;
     let out = Output::new(global.json, global.json_file.clone(), global.quiet, global.color());
@@ -68,15 +73,40 @@ fn run() -> ExitCode {
 
 /// Prints help and version as clap does, and a wrong use as an error of ours if somebody
 /// wants JSON.
-fn usage(error: &clap::Error) -> ExitCode {
-    let wants_json = std::env::args_os().any(|arg| arg == "--json");
-    if error.use_stderr() && wants_json {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let error = CliError::new(Kind::Usage, message).hint("govctl help");
-        Output::new(true, None, false, ColorChoice::Auto).error(&error);
-    } else {
+fn usage(error: &clap::Error, out: &Output) -> ExitCode {
+    if !error.use_stderr() {
         error.print().ok(); // A closed pipe is not an error.
+        return ExitCode::SUCCESS;
     }
-    ExitCode::from(if error.use_stderr() { Kind::Usage.code() } else { 0 })
+    // The first paragraph is what is wrong, with the names of missing arguments one a line.
+    let text = error.render().to_string();
+    let (wrong, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let words: Vec<_> = wrong.trim_start_matches("error: ").split_whitespace().collect();
+    let mut ours = CliError::new(Kind::Usage, words.join(" ")).hint("govctl help");
+    let lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
+    ours.causes = lines.map(|line| clean(line).into_owned()).collect();
+    if out.is_json() {
+        out.error(&ours);
+    } else {
+        out.file_error(&ours);
+        error.print().ok();
+    }
+    ExitCode::from(Kind::Usage.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_our_own_is_an_error_like_every_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("error.json");
+        let out = Output::as_asked(["--json-file".into(), file.clone().into_os_string()]);
+        let code = caught(panic::catch_unwind(|| panic!("on purpose")), &out);
+        assert_eq!(code, ExitCode::from(3));
+        let json: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        assert_eq!(json["error"]["exit_code"], 3);
+    }
 }

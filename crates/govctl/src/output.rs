@@ -2,8 +2,10 @@
 
 use std::{
     borrow::Cow,
+    ffi::{OsStr, OsString},
     fmt::Display,
     io::{self, IsTerminal, Write},
+    os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
 
@@ -37,6 +39,23 @@ impl Output {
         Output { json, json_file, quiet, color }
     }
 
+    /// What the arguments ask for, where they could not be read as a command line.
+    pub(crate) fn as_asked(args: impl IntoIterator<Item = OsString>) -> Output {
+        let (mut json, mut json_file) = (false, None);
+        // What follows belongs to the command that is to be run.
+        let mut args = args.into_iter().take_while(|arg| arg != "--");
+        while let Some(arg) = args.next() {
+            if arg == "--json" {
+                json = true;
+            } else if arg == "--json-file" {
+                json_file = args.next().map(PathBuf::from);
+            } else if let Some(path) = arg.as_bytes().strip_prefix(b"--json-file=") {
+                json_file = Some(PathBuf::from(OsStr::from_bytes(path)));
+            }
+        }
+        Output::new(json, json_file, false, ColorChoice::Auto)
+    }
+
     /// Whether stdout is for one JSON value and nothing else.
     pub(crate) fn is_json(&self) -> bool {
         self.json
@@ -45,29 +64,34 @@ impl Output {
     /// Prints the answer: `Display` for people, `Serialize` with `--json`. It is the same
     /// value, so the two cannot disagree.
     pub(crate) fn report(&self, report: &(impl Serialize + Display)) -> Result<(), CliError> {
-        let (mut text, mut filed) = (report.to_string(), Ok(()));
-        if self.json || self.json_file.is_some() {
-            let json = serde_json::to_string_pretty(report).map_err(|error| {
-                CliError::broken("cannot write the answer as JSON").because(&error)
-            })?;
-            if let Some(path) = &self.json_file {
-                filed = atomic_write(path, &json);
-            }
-            if self.json {
-                text = json;
-            }
+        let filed = self.file(report);
+        let text = self.shown(report)?;
+        if self.json {
+            // One value on stdout: the answer, or the error that there is none in the file.
+            filed?;
+            return self.print(&text);
         }
-        // Whoever reads stdout gets the answer, whatever has become of the file.
         self.print(&text).and(filed)
     }
 
     /// Prints the answer of a command that has acted. What was done stays done, and its exit
     /// code says so: an answer that cannot be printed is an error on stderr, with the answer.
     pub(crate) fn report_done(&self, report: &(impl Serialize + Display)) {
-        if let Err(error) = self.report(report) {
+        if let Err(error) = self.file(report) {
+            self.complain(&error);
+        }
+        if let Err(error) = self.shown(report).and_then(|text| self.print(&text)) {
             self.complain(&error);
             self.to_stderr(&report.to_string());
         }
+    }
+
+    fn shown(&self, report: &(impl Serialize + Display)) -> Result<String, CliError> {
+        if self.json { json(report) } else { Ok(report.to_string()) }
+    }
+
+    fn file(&self, report: &impl Serialize) -> Result<(), CliError> {
+        self.json_file.as_ref().map_or(Ok(()), |path| atomic_write(path, &json(report)?))
     }
 
     /// Prints lines for people that come before the answer, such as a decision that is
@@ -88,11 +112,6 @@ impl Output {
         }
     }
 
-    /// Prints raw bytes, such as a completion script.
-    pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
-        written(io::stdout().lock().write_all(bytes))
-    }
-
     /// Prints a note for people on stderr, unless they asked for silence.
     pub(crate) fn note(&self, note: &impl Display) {
         if !self.quiet {
@@ -102,12 +121,17 @@ impl Output {
 
     /// Prints an error, its causes and what to do next.
     pub(crate) fn error(&self, error: &CliError) {
+        self.file_error(error);
         if self.json {
-            let json = serde_json::to_string_pretty(&ErrorReport::from(error));
-            let json = json.expect("texts and a number can be written as JSON");
-            self.print(&json).ok(); // There is nobody left to tell.
+            // There is nobody left to tell.
+            json(&ErrorReport::from(error)).and_then(|json| self.print(&json)).ok();
         }
         self.complain(error);
+    }
+
+    /// Writes an error into the file of the answer, if there is to be one.
+    pub(crate) fn file_error(&self, error: &CliError) {
+        self.file(&ErrorReport::from(error)).ok(); // As above.
     }
 
     /// Prints an error for people, on stderr alone.
@@ -143,6 +167,11 @@ pub(crate) enum Reader {
     Listens,
     /// The pipe is closed: there is no use in printing more.
     IsGone,
+}
+
+fn json(value: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string_pretty(value)
+        .map_err(|error| CliError::broken("cannot write the answer as JSON").because(&error))
 }
 
 /// A reader that has gone away is not an error: it has seen what it wanted.
@@ -186,6 +215,19 @@ fn is_unsafe(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_is_seen_in_arguments_that_cannot_be_read() {
+        let asked = |args: &[&str]| {
+            let out = Output::as_asked(args.iter().map(OsString::from));
+            (out.json, out.json_file)
+        };
+        let file = || Some(PathBuf::from("x"));
+        assert_eq!(asked(&["deploy", "--json"]), (true, None));
+        assert_eq!(asked(&["deploy", "--json-file", "x"]), (false, file()));
+        assert_eq!(asked(&["--json-file=x", "--json", "deploy"]), (true, file()));
+        assert_eq!(asked(&["deploy", "--", "curl", "--json"]), (false, None));
+    }
 
     #[test]
     fn control_characters_never_reach_a_terminal() {

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     commands::{
-        breaker, breaker_run, config, delivery, demo, deploy, explain, history, ids, session,
-        state, status,
+        breaker, breaker_run, completions, config, delivery, demo, deploy, explain, history, ids,
+        session, state, status,
     },
     exit, view,
 };
@@ -55,6 +55,7 @@ const REPORTS: &[Report] = &[
         of::<session::Created>,
     ),
     ("govctl.state-path/1", "Answer of `state path`", of::<state::Report>),
+    ("govctl.completions/1", "Answer of `completions`", of::<completions::Report>),
     ("govctl.status/1", "Answer of `status`, `record` and `resolve`", of::<status::Report>),
 ];
 

@@ -115,3 +115,18 @@ fn the_state_of_another_repository_or_environment_is_no_answer() {
     let json = bench.run(&["--repo", "acme/shop", "status", "--json"]).exits(0).json();
     assert_eq!(json["last_deploy_result"], "success");
 }
+
+#[test]
+fn a_completion_script_is_one_json_value_with_the_script_in_it() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let args = ["completions", shell, "--json", "--json-file", "script.json"];
+        let json = bench.run(&args).exits(0).json();
+        assert_eq!(json["shell"], shell);
+        assert_eq!(
+            bench.run(&["completions", shell]).exits(0).stdout().trim_end(),
+            json["script"].as_str().unwrap().trim_end()
+        );
+        assert!(bench.path().join("script.json").exists());
+    }
+}

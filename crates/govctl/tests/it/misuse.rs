@@ -88,3 +88,34 @@ fn a_limit_of_the_file_size_is_an_error_and_loses_nothing() {
     let status = bench.run(&["status", "--json"]).exits(0).json();
     assert_eq!(status["last_deploy_result"], "failure");
 }
+
+#[test]
+fn the_missing_arguments_are_named_in_json_too() {
+    let bench = Bench::new();
+    let json = bench.run(&["deploy", "--json"]).exits(2).json();
+    let message = json["error"]["message"].as_str().unwrap();
+    assert_eq!(message, "the following required arguments were not provided: <SHA>");
+    let causes = json["error"]["causes"].as_array().unwrap();
+    assert!(causes[0].as_str().unwrap().starts_with("Usage: govctl deploy"), "{json}");
+    // What follows `--` is the command's own.
+    let ran = bench.run(&["deploy", "--", "curl", "--json"]).exits(2);
+    assert_eq!(ran.stdout(), "");
+}
+
+#[test]
+fn an_error_goes_into_the_file_of_the_answer() {
+    let bench = Bench::new();
+    for args in [&["check", "HEAD"][..], &["deploy"]] {
+        for form in [&["--json-file", "e.json"][..], &["--json-file=e.json", "--json"]] {
+            let ran = bench.run(&[form, args].concat()).exits(2);
+            assert!(ran.stderr().contains("error: "), "{args:?}: {}", ran.stderr());
+            let file = bench.path().join("e.json");
+            let json: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            assert_eq!(json["error"]["kind"], "usage", "{args:?}");
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    let json = bench.run(&["status", "--json", "--json-file", "/nonexistent/x"]).exits(3).json();
+    assert_eq!(json["error"]["exit_code"], 3, "one value, which is the error");
+}
