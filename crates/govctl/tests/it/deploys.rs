@@ -93,7 +93,8 @@ fn a_success_begins_the_count_anew() {
     }
     assert_eq!(breaker(&bench, "12:05:00")["failure_count"], 4);
     deploy(&bench, "12:05:00", 4, "exit 0").exits(0);
-    assert_eq!(breaker(&bench, "12:05:00")["failure_count"], 0);
+    let after = breaker(&bench, "12:05:00");
+    assert_eq!((&after["state"], &after["failure_count"]), (&json!("closed"), &json!(0)));
 }
 
 #[test]
