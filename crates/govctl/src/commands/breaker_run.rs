@@ -109,7 +109,7 @@ pub(crate) struct Ran {
     report: Report,
     /// Whether the command was run.
     ran: bool,
-    /// Its exit code as a shell reports it; `null` if it was not run or was stopped.
+    /// Its exit code as a shell reports it; `null` if it was not run.
     exit_code: Option<i32>,
 }
 

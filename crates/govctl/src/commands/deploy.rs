@@ -156,7 +156,7 @@ pub(crate) struct Report {
     outcome: &'static str,
     /// The delivery that the commit was claimed for; `null` if no claim was tried.
     delivery_id: Option<String>,
-    /// The exit code of the command as a shell reports it; `null` if it was not run or was stopped.
+    /// The exit code of the command as a shell reports it; `null` if it was not run.
     exit_code: Option<i32>,
     /// How long the command ran.
     duration_ms: Option<u128>,
