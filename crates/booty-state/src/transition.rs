@@ -21,6 +21,7 @@ impl ReleaseState {
     /// If an earlier one of that commit was still open, its outcome stays unknown for ever,
     /// and its result becomes the word `unknown`.
     pub fn attempt_started(&mut self, sha: &Sha, now: Moment) {
+        self.list_last(now);
         if let Some(open) = self.open_entry(sha) {
             self.deploy_history[open].result = DeployResult::Other(SUPERSEDED.to_owned());
         }
@@ -41,6 +42,9 @@ impl ReleaseState {
     pub fn finished(&mut self, sha: &Sha, result: DeployResult, now: Moment) {
         if result == DeployResult::Success && !self.is_live(sha) {
             self.production_sha_previous = self.production_sha_current.replace(sha.clone());
+        }
+        if self.unlisted().is_some_and(|last| last != sha) {
+            self.list_last(now); // This outcome takes the place of one of the same commit.
         }
         let unknown = match self.open_entry(sha) {
             Some(open) => self.deploy_history.remove(open).unknown,
@@ -72,14 +76,18 @@ impl ReleaseState {
         true
     }
 
-    /// Adds to the history, and to the fields that say the same as its last entry. What only
-    /// those fields knew goes into the history first, or it would be forgotten.
-    fn append(&mut self, deploy: Deploy) {
-        if let Some(sha) = self.unlisted().filter(|sha| **sha != deploy.sha).cloned() {
-            let time_iso8601 = self.last_deploy_time.unwrap_or(deploy.time_iso8601);
+    /// Lists the last attempt if the history lacks it, as in a file of the old program: the
+    /// next one is about to take its place, and it would be forgotten.
+    fn list_last(&mut self, now: Moment) {
+        if let Some(sha) = self.unlisted().cloned() {
+            let time_iso8601 = self.last_deploy_time.unwrap_or(now);
             let result = self.last_deploy_result.clone();
             self.deploy_history.push(Deploy { sha, time_iso8601, result, unknown: Map::new() });
         }
+    }
+
+    /// Adds to the history, and to the fields that say the same as its last entry.
+    fn append(&mut self, deploy: Deploy) {
         self.last_deploy_attempt_sha = Some(deploy.sha.clone());
         self.last_deploy_time = Some(deploy.time_iso8601);
         self.last_deploy_result = deploy.result.clone();

@@ -101,6 +101,12 @@ fn the_last_attempt_counts_where_the_history_lacks_it() {
         assert_eq!(state.newest_result_of(&sha('a')), Some(&before.last_deploy_result));
         assert!(state.abandon(&sha('b')));
         assert_eq!(state.last_deploy_attempt_sha, Some(sha('a')));
+        // Also where it is the same commit that is started, and taken back.
+        let mut again = before.clone();
+        again.attempt_started(&sha('a'), minute(1));
+        assert_eq!(again.unknown(), [&sha('a')]);
+        assert!(again.abandon(&sha('a')));
+        assert!(again.outcome_of(&sha('a')).is_some(), "{:?} is forgotten", before);
         state.finished(&sha('a'), Success, minute(2));
         assert_eq!(state.unknown(), Vec::<&Sha>::new());
         assert_eq!(state.outcome_of(&sha('a')), Some(&Success));
