@@ -25,7 +25,7 @@ impl AuditLog {
     ///
     /// # Limits
     ///
-    /// It reads the whole log: some tens of milliseconds for a hundred thousand lines. A line
+    /// It reads the whole log: about a tenth of a second for a hundred thousand lines. A line
     /// that is no entry says nothing; [`verify`](AuditLog::verify) finds it.
     ///
     /// # Examples
