@@ -60,18 +60,27 @@ impl Holder {
         Some(now.duration_since(created).unwrap_or_default())
     }
 
-    /// Takes the control characters out of the text, so that a record written
-    /// by anybody can be shown on a terminal.
+    /// Takes what is [unprintable](is_unprintable) out of the text, so that a record
+    /// written by anybody can be shown on a terminal.
     pub(crate) fn printable(mut self) -> Holder {
         let texts = [&mut self.created, &mut self.hostname];
         let ids = [&mut self.boot_id, &mut self.machine_id, &mut self.command];
         for text in texts.into_iter().chain(ids.into_iter().flatten()) {
-            if text.contains(char::is_control) {
-                *text = text.replace(char::is_control, "\u{fffd}");
+            if text.contains(is_unprintable) {
+                *text = text.replace(is_unprintable, "\u{fffd}");
             }
         }
         self
     }
+}
+
+/// Control characters, and the invisible ones that reorder or divide what is shown.
+pub(crate) fn is_unprintable(char: char) -> bool {
+    char.is_control()
+        || matches!(
+            char,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// "pid 7 on web-1 since 2026-11-20T10:00:00Z", or as much of it as is known.

@@ -208,10 +208,11 @@ mod tests {
             ("h".repeat(64), "c".repeat(500)),
             ("h".repeat(500), "c".repeat(500)),
             ("\u{1}".repeat(64), "\"\\".repeat(64)),
+            ("web\u{202e}\u{2028}1".to_owned(), "govctl".to_owned()),
             ("\u{1f600}".repeat(64), "\u{1f600}".repeat(64)),
         ] {
             let (holder, _) = largest(&hostname, &command);
-            let shown = hostname.replace(char::is_control, "\u{fffd}");
+            let shown = hostname.replace(crate::holder::is_unprintable, "\u{fffd}");
             assert!(shown.starts_with(&holder.hostname) && !holder.hostname.is_empty());
             assert!(command.starts_with(holder.command.as_deref().unwrap_or_default()));
         }

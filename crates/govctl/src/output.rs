@@ -115,7 +115,7 @@ impl Output {
     /// Prints a note for people on stderr, unless they asked for silence.
     pub(crate) fn note(&self, note: &impl Display) {
         if !self.quiet {
-            self.to_stderr(&note.to_string());
+            self.to_stderr(&clean_lines(&note.to_string()));
         }
     }
 
@@ -206,10 +206,13 @@ fn clean_lines(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n  ")
 }
 
-/// Control characters, and the invisible ones that reorder what is shown.
+/// Control characters, and the invisible ones that reorder or divide what is shown.
 fn is_unsafe(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            char,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 #[cfg(test)]
@@ -232,8 +235,8 @@ mod tests {
     #[test]
     fn control_characters_never_reach_a_terminal() {
         assert_eq!(
-            clean("a\u{1b}[31mb\u{7}\r\n\u{202e}c\u{9b}"),
-            "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}\u{fffd}c\u{fffd}"
+            clean("a\u{1b}[31mb\u{7}\r\n\u{202e}c\u{9b}\u{2028}"),
+            "a\u{fffd}[31mb\u{fffd}\u{fffd}\u{fffd}\u{fffd}c\u{fffd}\u{fffd}"
         );
         assert!(matches!(clean("plain \u{e9}\u{1f980}"), Cow::Borrowed(_)));
     }

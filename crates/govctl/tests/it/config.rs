@@ -121,3 +121,16 @@ fn a_configuration_that_cannot_be_read_is_an_error_at_once() {
     symlink(".booty.yml", &file).unwrap();
     fails(3, "caused by: Too many levels of symbolic links");
 }
+
+#[test]
+fn a_note_about_something_from_outside_cannot_move_the_cursor() {
+    let bench = Bench::new();
+    let name = "RELEASE_GOVERNOR_X\u{1b}[2J\u{202e}\nerror: forged";
+    let stderr = bench.run_with(&[(name, "1")], &["status"]).exits(0).stderr();
+    assert!(
+        stderr.contains("note: nothing reads RELEASE_GOVERNOR_X\u{fffd}[2J\u{fffd}"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains(['\u{1b}', '\u{202e}']), "{stderr:?}");
+    assert!(!stderr.contains("\nerror:"), "a forged line: {stderr}");
+}
