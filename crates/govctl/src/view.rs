@@ -38,6 +38,9 @@ pub(crate) enum Detail {
 /// Rules that people want to see even if they pass.
 const ALWAYS_SHOWN: [&str; 5] = ["breaker", "freeze", "cooldown", "rate", "approval"];
 
+/// Rules whose detail says itself until when they hold.
+const SAYS_UNTIL: [&str; 2] = ["breaker", "freeze"];
+
 /// How many paths are shown before the rest is counted.
 const PATHS_SHOWN: usize = 20;
 
@@ -70,10 +73,15 @@ impl DecisionView {
         let class = decision.risk_class.to_string().to_lowercase();
         match (&decision.base, matched) {
             (None, 0) => write!(f, "  nothing is live yet, so there is nothing to compare with")?,
-            (_, 0) => write!(f, "  none of {} changed paths is risky", self.changed_paths)?,
+            (_, 0) => match self.changed_paths {
+                0 => write!(f, "  no path has changed")?,
+                1 => write!(f, "  the one changed path is not risky")?,
+                all => write!(f, "  none of {all} changed paths is risky")?,
+            },
             _ => {
-                let verb = if matched == 1 { "path is" } else { "paths are" };
-                write!(f, "  {matched} of {} changed {verb} {class} risk", self.changed_paths)?;
+                let all = counted(self.changed_paths, "changed path");
+                let verb = if matched == 1 { "is" } else { "are" };
+                write!(f, "  {matched} of {all} {verb} {class} risk")?;
             }
         }
         if let Some(base) = &decision.base {
@@ -104,8 +112,7 @@ impl DecisionView {
             };
             let retry = rule.retry_at.map(|at| format!(", until {}", rfc3339(at)));
             let detail = clean(&rule.detail);
-            // The detail of a rule that holds for a time says itself how long.
-            let retry = retry.filter(|_| !detail.contains("until")).unwrap_or_default();
+            let retry = retry.filter(|_| !SAYS_UNTIL.contains(&rule.rule)).unwrap_or_default();
             writeln!(f, "  {:<16} {style}{word:<8}{style:#} {detail}{retry}", rule.rule)?;
         }
         Ok(())
@@ -151,6 +158,11 @@ fn paths(f: &mut fmt::Formatter<'_>, matches: &[PathMatch]) -> fmt::Result {
         0 => Ok(()),
         more => writeln!(f, "    and {more} more"),
     }
+}
+
+/// A number of things: `1 path`, `2 paths`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first seven characters of a commit id.

@@ -42,7 +42,8 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
     let audit = context.audit();
     if args.verify {
         let verified = audit.verify()?;
-        out.note(&format!("the log is whole: {} entries", verified.entries));
+        let entries = if verified.entries == 1 { "entry" } else { "entries" };
+        out.note(&format!("the log is whole: {} {entries}", verified.entries));
     }
     let sha = match &args.sha {
         Some(revision) => Some(Project::open(context, out)?.recorded_commit(revision)?),
@@ -60,7 +61,8 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
     }
     if entries.skipped() > 0 {
         let skipped = entries.skipped();
-        out.note(&format!("note: {skipped} lines are no entries: govctl history --verify"));
+        let what = if skipped == 1 { "line is no entry" } else { "lines are no entries" };
+        out.note(&format!("note: {skipped} {what}: govctl history --verify"));
     }
     let first = list.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
     out.report(&History(list.split_off(first)))?;

@@ -130,3 +130,21 @@ fn a_completion_script_is_one_json_value_with_the_script_in_it() {
         assert!(bench.path().join("script.json").exists());
     }
 }
+
+#[test]
+fn one_path_and_two_paths_are_counted_as_people_count() {
+    let bench = Bench::new();
+    let live = "1111111111111111111111111111111111111111";
+    bench.run(&["record", live, "success"]).exits(0);
+    for (paths, code, expected) in [
+        ("docs/a.md\n", 0, "  the one changed path is not risky, compared"),
+        ("docs/a.md\ndocs/b.md\n", 0, "  none of 2 changed paths is risky, compared"),
+        ("db/migrations/1.sql\n", 1, "  1 of 1 changed path is high risk, compared"),
+        ("db/migrations/1.sql\ndocs/a.md\n", 1, "  1 of 2 changed paths is high risk, compared"),
+        ("db/migrations/1.sql\ndb/migrations/2.sql\n", 1, "  2 of 2 changed paths are high risk"),
+    ] {
+        bench.given("paths", paths);
+        let text = bench.run(&["check", SHA, "--paths-from", "paths"]).exits(code).stdout();
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}
