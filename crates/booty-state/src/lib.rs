@@ -36,7 +36,9 @@
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
 //! and no text that a caller passes can stand for another delivery. The files are those of
-//! the Python program that this system replaces, and it can go on reading and writing them.
+//! the Python program that this system replaces. It can go on reading them, and writing the
+//! release state; a delivery cache that it has written is reported as changed outside, and
+//! answers nothing until a person accepts it.
 //!
 //! # Limits
 //!
