@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::StateError;
-
 /// What decides where the state is. The caller reads the environment; this crate does not.
 #[derive(Debug, Clone, Default)]
 pub struct StateDirFacts {
@@ -24,7 +22,7 @@ pub struct StateDirFacts {
 /// `.booty/state` in `HOME`, else in the working directory.
 ///
 /// What is empty counts as unset; a relative path is taken from the working directory.
-/// Nothing is looked up or created: see [`prepare`].
+/// Nothing is looked up or created.
 ///
 /// # Examples
 ///
@@ -52,14 +50,4 @@ pub fn state_dir(facts: StateDirFacts) -> PathBuf {
 /// An empty home is the working directory's own start.
 fn below(home: &OsStr) -> PathBuf {
     Path::new(home).join(".booty").join("state")
-}
-
-/// Creates the state directory if it is missing, private to its user (0700), so that it
-/// survives a power cut. One that is there is left as it is.
-///
-/// # Errors
-///
-/// [`StateError::Store`]: it could not be created.
-pub fn prepare(dir: &Path) -> Result<(), StateError> {
-    Ok(state_store::create_private_dir(dir)?)
 }

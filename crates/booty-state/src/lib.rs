@@ -71,7 +71,7 @@ pub use audit::{Entry, NewEntry};
 pub use audit_store::{AuditLog, Entries, Verified};
 pub use delivery::{Claim, Deliveries, Delivery, Keep};
 pub use delivery_store::DeliveryCache;
-pub use directory::{StateDirFacts, prepare, state_dir};
+pub use directory::{StateDirFacts, state_dir};
 pub use error::{ChainBreak, InvalidName, StateError};
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};

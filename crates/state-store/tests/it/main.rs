@@ -3,6 +3,7 @@
 
 mod contract;
 mod damage;
+mod directory;
 mod files;
 mod format;
 mod log;
