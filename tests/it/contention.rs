@@ -100,7 +100,9 @@ fn deploys_of_different_commits_never_overlap() {
     stage.script("alone", "mkdir \"$STAGE\"/alone && ran && sleep 0.02 && rmdir \"$STAGE\"/alone");
     let commits = stage.repository.commits(40);
     for round in commits.chunks(4) {
-        let start = |sha: &String| stage.govctl(&format!("deploy {sha} -- alone")).start();
+        // They arrive in any order, so most of them do not contain what is live by then.
+        let order = "--redeploy --reason in-any-order";
+        let start = |sha: &String| stage.govctl(&format!("deploy {order} {sha} -- alone")).start();
         let runs: Vec<Victim> = round.iter().map(start).collect();
         for run in runs {
             run.wait().any_stderr().stdout_has("DEPLOYED").exit(Exit::Yes);

@@ -27,7 +27,9 @@ fn a_second_deploy_is_told_who_holds_the_lock() {
     let pid = format!("pid {}", holder.pid());
     for wait in ["0", "50ms"] {
         let run = stage.govctl(&format!("deploy --lock-wait {wait} HEAD -- ran")).run();
-        run.stderr_has("cannot start a deploy to production").stderr_has(&pid).exit(Exit::Busy);
+        run.stderr_has("cannot take the deploy lock of production")
+            .stderr_has(&pid)
+            .exit(Exit::Busy);
     }
     let json =
         stage.govctl("--json --lock-wait 0 deploy HEAD -- ran").run().any_stderr().json(Exit::Busy);

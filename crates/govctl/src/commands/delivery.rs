@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     context::Context,
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, Kind},
     output::{Output, clean},
     project::full_id,
 };
@@ -84,7 +84,11 @@ pub(crate) fn run(
             if new {
                 note(context, "delivery_claimed", &key, id);
             }
-            out.report(&Claimed { schema: "govctl.delivery-claim/1", new, delivery_id })?;
+            let claimed = Claimed { schema: "govctl.delivery-claim/1", new, delivery_id };
+            // Whoever is not told that the claim is theirs must not take it for nobody's.
+            let untold =
+                |error| if new { CliError { kind: Kind::Unknown, ..error } } else { error };
+            out.report(&claimed).map_err(untold)?;
             Ok(if new { Exit::Yes } else { Exit::No })
         }
         DeliveryCommand::Record(Handled { subject, id }) => {

@@ -1,5 +1,7 @@
 //! `govctl record`
 
+use std::str::FromStr;
+
 use booty_state::{DeliveryId, DeliveryKey, DeployResult, NewEntry};
 use clap::Args;
 
@@ -20,7 +22,9 @@ use crate::{
 pub(crate) struct RecordArgs {
     /// The commit, in any form that git understands
     sha: String,
+    // Said aloud, because clap would take any text: the type can be made from one.
     /// How it ended
+    #[arg(value_parser = DeployResult::from_str)]
     result: DeployResult,
     /// The delivery that it belongs to
     #[arg(long, value_name = "ID")]
