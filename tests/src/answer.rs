@@ -157,6 +157,13 @@ impl Answer {
         self.status.code().or_else(by_signal).unwrap_or(-1)
     }
 
+    /// What it said on stdout. For tests that collect what many runs said, and for runs that
+    /// were killed while they said it.
+    #[must_use]
+    pub fn said(&self) -> &str {
+        &self.stdout.text
+    }
+
     /// Everything at once, for messages.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -21,7 +21,8 @@
 //!
 //! # Limits
 //!
-//! Linux, with git; `strace` for [`Trace`], and `unshare` for [`Mount`].
+//! Linux, with git; `strace` for [`Trace`], `unshare` for [`Mount`], and `redis-server` for
+//! [`Redis`].
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::missing_panics_doc, reason = "panicking is how a kit for tests says no")]
@@ -33,8 +34,10 @@ mod mount;
 mod process;
 mod program;
 mod random;
+mod redis;
 mod repository;
 mod stage;
+mod sweep;
 mod trace;
 mod victim;
 
@@ -45,7 +48,9 @@ pub use mount::Mount;
 pub use process::{eventually, is_gone, session_is_over};
 pub use program::govctl_binary;
 pub use random::Random;
+pub use redis::Redis;
 pub use repository::Repository;
 pub use stage::Stage;
+pub use sweep::killed_at_each;
 pub use trace::{Call, Trace};
 pub use victim::Victim;
