@@ -1,14 +1,17 @@
 //! Sessions in files and on a real Redis server: every acknowledged message is there, once.
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use system_tests::{Answer, Exit, Govctl, Random, Redis, Stage, Victim, killed_at_each};
+use system_tests::{
+    Answer, Exit, Govctl, Random, Redis, Stage, Victim, eventually, killed_at_each,
+};
 
 /// How many legacy arrays are moved.
 const ROUNDS: usize = 200;
@@ -202,15 +205,49 @@ fn an_append_to_a_file_that_is_killed_at_any_call_is_there_wholly_or_not_at_all(
 
 #[test]
 fn an_append_after_a_torn_line_that_is_killed_at_any_call_is_there_wholly_or_not_at_all() {
-    let met = kill_appends(|file| {
-        // Half of a line, as a power cut leaves it.
-        let text = fs::read(file).unwrap();
-        let half = text.len() / 3;
-        let torn = [&text[..], &text[..half]].concat();
-        assert!(!text[..half].contains(&b'\n'), "it is half of a line");
-        write(file, &torn);
-    });
+    let met = kill_appends(tear);
     assert!(met.contains(&"ftruncate"), "only met {met:?}");
+}
+
+#[test]
+fn who_cuts_off_a_torn_line_never_cuts_a_line_that_somebody_has_just_added() {
+    let place = Place::file();
+    let id = place.create();
+    place.appended(&id, 0);
+    tear(&place.file_of(&id));
+    // One that takes a second between seeing where the torn line begins and cutting there.
+    let seen = place.stage.dir.join("seen");
+    let strace = "strace -qq --trace=openat,ftruncate --inject=ftruncate:delay_enter=1000000 -o";
+    let words = strace.split(' ').map(OsString::from).chain([seen.into_os_string()]);
+    let slow = place.append(&id, &message(1)).under(words).start();
+    eventually("it has opened the file", || place.stage.dir.read("seen").contains("O_APPEND"));
+    place.appended(&id, 2);
+    slow.wait().any_stderr().stdout_has("appended 1 messages").exit(Exit::Yes);
+    assert!(place.stage.dir.read("seen").contains("ftruncate("), "it had nothing to cut");
+    assert_eq!(place.history(&id), [0, 1, 2].map(message));
+}
+
+#[test]
+fn a_session_that_is_deleted_while_4_use_it_stays_deleted() {
+    for place in [Place::file(), Place::redis()] {
+        for round in 0..40 {
+            let id = place.create();
+            let users = |_| {
+                let append = place.append(&id, &message(0)).start();
+                [append, place.session(&format!("touch {id}")).start()]
+            };
+            let mut runs: Vec<Victim> = (0..1).flat_map(users).collect();
+            let delete = place.session(&format!("delete {id}")).start();
+            runs.extend((1..2).flat_map(users));
+            delete.wait().stdout(&format!("{id} deleted\n")).exit(Exit::Yes);
+            for run in runs {
+                let run = run.wait().whatever_is_said();
+                assert!([0, 1].contains(&run.code()), "round {round}: {}", run.shown());
+            }
+            place.show(&id).run().stdout(&format!("{id} is not alive\n")).exit(Exit::No);
+            place.session("list").run().exit(Exit::Yes);
+        }
+    }
 }
 
 /// Kills an append at each call, to a file that `prepare` has changed before, and expects
@@ -221,7 +258,7 @@ fn kill_appends(prepare: impl Fn(&Path)) -> Vec<&'static str> {
     let new = || {
         let id = place.create();
         place.appended(&id, 0);
-        prepare(&place.stage.state().join(format!("sessions/{id}.jsonl")));
+        prepare(&place.file_of(&id));
         id
     };
     // A session for each run, as many as a sweep can take.
@@ -246,9 +283,13 @@ fn kill_appends(prepare: impl Fn(&Path)) -> Vec<&'static str> {
     met.into_iter().collect()
 }
 
+/// Leaves half of a line at the end of a file, as a power cut does.
 #[expect(clippy::disallowed_methods, reason = "stands for a power cut")]
-fn write(file: &Path, bytes: &[u8]) {
-    fs::write(file, bytes).unwrap();
+fn tear(file: &Path) {
+    let whole = fs::read(file).unwrap();
+    let half = &whole[..whole.len() / 3];
+    assert!(!half.contains(&b'\n'), "a line, not several");
+    fs::write(file, [&whole[..], half].concat()).unwrap();
 }
 
 /// Tells what was tried.
@@ -305,6 +346,11 @@ impl Place {
 
     fn append(&self, id: &str, message: &str) -> Govctl {
         self.session(&format!("append {id}")).stdin(message.as_bytes())
+    }
+
+    /// Where a session is, if they are kept in files.
+    fn file_of(&self, id: &str) -> PathBuf {
+        self.stage.state().join(format!("sessions/{id}.jsonl"))
     }
 
     /// Creates a session. Returns its id.
