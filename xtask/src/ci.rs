@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
+use crate::test::FEATURES;
 use crate::{docs, layers, process, setup, test, tidy};
 
 /// The steps of the gate, in the order in which they run: cheap and telling ones early.
@@ -62,12 +63,12 @@ pub(crate) fn format() -> Result<()> {
 }
 
 pub(crate) fn lint() -> Result<()> {
-    let command = "cargo clippy --workspace --all-targets --all-features --locked -- -D warnings";
-    process::run(&command.split(' ').collect::<Vec<_>>(), &[])
+    let words = ["cargo", "clippy", "--workspace", "--all-targets", "--features", FEATURES];
+    process::run(&[&words[..], &["--locked", "--", "-D", "warnings"]].concat(), &[])
 }
 
 pub(crate) fn rustdoc() -> Result<()> {
-    let words = ["cargo", "doc", "--workspace", "--all-features", "--no-deps", "--locked"];
+    let words = ["cargo", "doc", "--workspace", "--features", FEATURES, "--no-deps", "--locked"];
     process::run(&words, &[("RUSTDOCFLAGS", "-Dwarnings")])
 }
 
