@@ -78,20 +78,27 @@ fn programs(arena: &Arena, govctl: &str) -> Result<Vec<(&'static str, Run)>> {
     let dir = arena.field("startup")?;
     let state = arena.field("startup-state")?;
     claim::cache(&state, 1)?;
-    atomic_file::replace(dir.join("paths"), b"M\tdocs/guide.md\n")?;
+    let paths = dir.join("paths");
+    atomic_file::replace(&paths, b"M\tdocs/guide.md\n")?;
     let sha = "9f2c1ab5d0".repeat(4);
     let known = claim::key(0, claim::ENTRIES)?;
     let (repo, known) = (known.repo().as_str(), known.subject().to_string());
-    let state = ["--state-dir", state.to_str().context("a path that is not UTF-8")?];
-    let governed = |words: &[&str]| Run::new(&dir, &[&[govctl], &state[..], words].concat());
+    let state = ["--state-dir", text(&state)?, "--repo", repo];
+    // Whatever the arena is in, the root is in no repository.
+    let outside = Path::new("/");
+    let governed = |words: &[&str]| Run::new(outside, &[&[govctl], &state[..], words].concat());
     Ok(vec![
-        (FLOOR, Run::new(&dir, &[&built("bench", "nothing")?])),
-        (STATUS, governed(&["--repo", repo, "status"])),
-        (CHECK, governed(&["--repo", repo, "check", &sha, "--paths-from", "paths"])),
+        (FLOOR, Run::new(outside, &[&built("bench", "nothing")?])),
+        (STATUS, governed(&["status"])),
+        (CHECK, governed(&["check", &sha, "--paths-from", text(&paths)?])),
         (HAS, governed(&["delivery", "has", repo, &known])),
-        (GIT, Run::new(&dir, &["git", "rev-parse", "--show-toplevel"]).ending_in(128)),
+        (GIT, Run::new(outside, &["git", "rev-parse", "--show-toplevel"]).ending_in(128)),
         ("flock -n FILE true", Run::new(&dir, &["flock", "-n", "lock", "true"])),
     ])
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is not UTF-8")
 }
 
 /// How large the program is, and how many crates it is made of.
@@ -133,7 +140,7 @@ fn built(package: &str, name: &str) -> Result<String> {
     ensure!(status.success(), "cannot build `{name}`");
     let beside_us = std::env::current_exe()?.with_file_name(name);
     ensure!(beside_us.is_file(), "there is no `{}`", beside_us.display());
-    Ok(beside_us.to_str().context("a path that is not UTF-8")?.to_owned())
+    Ok(text(&beside_us)?.to_owned())
 }
 
 /// A program with its arguments. It is also the job of a worker: to say how much memory it
@@ -159,8 +166,6 @@ impl Run {
     fn once(&self) -> Result<()> {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).current_dir(&self.dir);
-        // The arena may be in somebody's repository; it is none itself.
-        command.env("GIT_CEILING_DIRECTORIES", self.dir.parent().unwrap_or(&self.dir));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let status =
             command.status().with_context(|| format!("cannot start `{}`", self.words[0]))?;
