@@ -64,8 +64,17 @@ pub(crate) fn load() -> String {
 /// The versions of everything we are compared with.
 pub(crate) fn versions_of_peers() -> String {
     const LOCK: &str = include_str!("../../Cargo.lock");
-    const PEERS: &[&str] =
-        &["atomic-write-file", "atomicwrites", "fd-lock", "fs4", "redb", "rusqlite", "tempfile"];
+    const PEERS: &[&str] = &[
+        "atomic-write-file",
+        "atomicwrites",
+        "failsafe",
+        "fd-lock",
+        "fs4",
+        "recloser",
+        "redb",
+        "rusqlite",
+        "tempfile",
+    ];
     match cfg!(feature = "peers") {
         true => versions(LOCK, PEERS),
         false => "without peers: `cargo xtask bench` has them".to_owned(),

@@ -9,7 +9,9 @@
     reason = "tables for the person who asked for them"
 )]
 
+mod append;
 mod arena;
+mod breaker;
 mod claim;
 mod contest;
 mod floor;
@@ -79,6 +81,10 @@ enum Benchmark {
     Claim,
     /// Update one document from eight processes
     Writers,
+    /// Append a message to a session
+    Append,
+    /// Call through a circuit breaker
+    Breaker,
     /// Start a program
     Startup,
 }
@@ -154,6 +160,8 @@ impl Benchmark {
             Benchmark::Update => update::run(arena),
             Benchmark::Claim => claim::run(arena),
             Benchmark::Writers => writers::run(arena),
+            Benchmark::Append => append::run(arena),
+            Benchmark::Breaker => breaker::run(arena),
             Benchmark::Startup => startup::run(arena),
         }
     }

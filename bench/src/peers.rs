@@ -7,12 +7,15 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use atomic_write_file::AtomicWriteFile;
 use atomicwrites::{AllowOverwrite, AtomicFile};
+use failsafe::CircuitBreaker;
 use fs4::FileExt;
 use nix::sys::resource::{UsageWho, getrusage};
+use recloser::Recloser;
 use redb::{Database, ReadableTable, TableDefinition};
 use rusqlite::{Connection, TransactionBehavior};
 use tempfile::NamedTempFile;
 
+use crate::breaker::{self, FAILSAFE, RECLOSER, work};
 use crate::claim::{ENTRIES, REDB, SQLITE, id, key};
 use crate::contest::{Contender, Pace};
 
@@ -115,6 +118,15 @@ fn redb(path: &Path) -> Result<impl FnMut(u64) -> Result<()> + use<>> {
         }
         Ok(transaction.commit()?)
     })
+}
+
+/// Breakers as they come, with the settings that their authors chose.
+pub(crate) fn breaking(threads: u32) -> Vec<Contender<'static>> {
+    let (recloser, failsafe) = (Recloser::default(), failsafe::Config::new().build());
+    vec![
+        breaker::contender(RECLOSER, threads, move || recloser.call(work).is_ok()),
+        breaker::contender(FAILSAFE, threads, move || failsafe.call(work).is_ok()),
+    ]
 }
 
 /// The most memory in MiB that any program run by this process ever used.

@@ -57,6 +57,14 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// Adds a verdict to the row whose first cell this is.
+    pub(crate) fn verdict(&mut self, name: &str, verdict: Verdict) {
+        let named = |row: &&mut Row| row.cells.first().is_some_and(|cell| cell == name);
+        if let Some(row) = self.rows.iter_mut().find(named) {
+            row.verdicts.push(verdict);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
