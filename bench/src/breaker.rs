@@ -24,7 +24,7 @@ const GATES: &[Gate] =
     &[Gate { of: OURS, to: RECLOSER, at_most: 1.0 }, Gate { of: OURS, to: FAILSAFE, at_most: 1.0 }];
 const STORED_AT_MOST_NANOSECONDS: f64 = 100.0;
 
-const THREADS: &[u32] = &[1, 8];
+const THREADS: &[u32] = &[1, 2, 8];
 /// Long enough for every thread to get its share of the processors.
 const TURN: Duration = Duration::from_millis(40);
 /// So many calls between two looks at the clock.
