@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_crate_that_two_need_counts_once_and_two_versions_count_twice() {
-        let tree = "govctl v0.1.0 (/work/govctl)\nserde v1.0.1\nsyn v2.0.1\nsyn v3.0.0\n\n\
+        let tree = "govctl v0.1.0 (/src/govctl)\nserde v1.0.1\nsyn v2.0.1\nsyn v3.0.0\n\n\
                     serde v1.0.1 (*)\n";
         assert_eq!(crates_in(tree), 4);
     }
