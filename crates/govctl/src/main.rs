@@ -11,6 +11,8 @@ mod duration;
 mod exit;
 mod facts;
 mod git;
+#[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]
+mod http;
 mod log;
 mod output;
 mod process;
