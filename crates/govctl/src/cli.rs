@@ -70,6 +70,9 @@ pub(crate) struct Global {
     /// Never ask anything [default without a terminal]
     #[arg(long, global = true)]
     pub(crate) no_input: bool,
+    /// Do not tell GitHub Actions: no outputs, no summary, no annotation
+    #[arg(long, global = true)]
+    pub(crate) no_github: bool,
     /// The exit code for HOLD
     #[arg(long, global = true, value_name = "N", default_value_t = 1)]
     pub(crate) hold_exit_code: u8,

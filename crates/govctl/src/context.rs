@@ -19,7 +19,10 @@ use flock_guard::{LockFile, LockStatus, Wait};
 use jiff::Timestamp;
 use state_store::{Key, Store};
 
-use crate::{breaker::Name, cli::Global, exit::CliError, git::Git, project::Project};
+use crate::{
+    breaker::Name, cli::Global, exit::CliError, git::Git, github::surroundings::Surroundings,
+    project::Project,
+};
 
 /// Environment, clock, workspace and state directory of one run.
 #[derive(Debug)]
@@ -81,6 +84,19 @@ impl Context {
     /// The variables of the governor, for the policy, which knows where an empty one is a value.
     pub(crate) fn governor_variables(&self) -> impl Iterator<Item = (&String, &OsString)> {
         self.variables.iter().filter(|(name, _)| name.starts_with("RELEASE_GOVERNOR_"))
+    }
+
+    /// The step of GitHub Actions that this run is part of, unless the caller wants none.
+    pub(crate) fn step(&self, unwanted: bool) -> Option<Surroundings> {
+        let is_step = self.variable("GITHUB_ACTIONS").ok().flatten() == Some("true");
+        let file = |name: &str| {
+            let path = self.variables.get(name).filter(|path| !path.is_empty());
+            path.map(PathBuf::from)
+        };
+        (is_step && !unwanted).then(|| Surroundings {
+            output: file("GITHUB_OUTPUT"),
+            summary: file("GITHUB_STEP_SUMMARY"),
+        })
     }
 
     pub(crate) fn git(&self) -> Git {

@@ -11,6 +11,7 @@ mod duration;
 mod exit;
 mod facts;
 mod git;
+mod github;
 #[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]
 mod http;
 mod log;
@@ -64,7 +65,10 @@ fn run(asked: &Output) -> ExitCode {
     let global = &cli.global;
     let out = Output::new(global.json, global.json_file.clone(), global.quiet, global.color());
     log::start(global);
-    match Context::new(global).and_then(|context| cli.run(&context, &out)) {
+    let context = Context::new(global);
+    let step = context.as_ref().ok().and_then(|context| context.step(global.no_github));
+    let out = out.in_step(step);
+    match context.and_then(|context| cli.run(&context, &out)) {
         Ok(exit) => exit.code(global.hold_exit_code),
         Err(error) => {
             out.error(&error);

@@ -13,7 +13,14 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::exit::{CliError, ErrorReport};
+use crate::{
+    exit::{CliError, ErrorReport},
+    github::{
+        announcement::Announcement,
+        escape::{annotation, inert, inert_json},
+        surroundings::Surroundings,
+    },
+};
 
 /// For ALLOW and what went well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -27,6 +34,8 @@ pub(crate) struct Output {
     json_file: Option<PathBuf>,
     quiet: bool,
     color: ColorChoice,
+    /// The workflow step that we run in.
+    step: Option<Surroundings>,
 }
 
 impl Output {
@@ -36,7 +45,12 @@ impl Output {
         quiet: bool,
         color: ColorChoice,
     ) -> Output {
-        Output { json, json_file, quiet, color }
+        Output { json, json_file, quiet, color, step: None }
+    }
+
+    /// Tells the workflow step around this run, too.
+    pub(crate) fn in_step(self, step: Option<Surroundings>) -> Output {
+        Output { step, ..self }
     }
 
     /// What the arguments ask for, where they could not be read as a command line.
@@ -86,6 +100,30 @@ impl Output {
         }
     }
 
+    /// Tells the workflow step around this run about a decision: outputs, summary, annotation.
+    pub(crate) fn announce(&self, answer: &impl Serialize) -> Result<(), CliError> {
+        let Some(step) = &self.step else { return Ok(()) };
+        let answer = serde_json::to_value(answer)
+            .map_err(|error| CliError::broken("cannot write the answer as JSON").because(&error))?;
+        let said = Announcement::of(&answer);
+        self.command(&said.annotation);
+        step.write(&said)
+    }
+
+    /// As [`announce`](Output::announce), of a command that has acted: as
+    /// [`report_done`](Output::report_done), what was done stays done.
+    pub(crate) fn announce_done(&self, answer: &impl Serialize) {
+        if let Err(error) = self.announce(answer) {
+            self.complain(&error);
+        }
+    }
+
+    /// A command to the runner of the workflow, on stderr, which it reads as it reads stdout:
+    /// that one may be for JSON alone.
+    fn command(&self, line: &str) {
+        writeln!(io::stderr(), "{line}").ok(); // A closed stderr changes nothing.
+    }
+
     fn shown(&self, report: &(impl Serialize + Display)) -> Result<String, CliError> {
         if self.json { json(report) } else { Ok(report.to_string()) }
     }
@@ -105,6 +143,8 @@ impl Output {
     pub(crate) fn line(&self, line: &str) -> Result<Reader, CliError> {
         let stdout = io::stdout();
         let line = if stdout.is_terminal() { clean(line) } else { Cow::Borrowed(line) };
+        // Lines of JSON objects, or of text that came as one line.
+        let line = if self.step.is_some() { inert_json(&line) } else { line };
         match writeln!(stdout.lock(), "{line}") {
             Ok(()) => Ok(Reader::Listens),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
@@ -127,6 +167,11 @@ impl Output {
             json(&ErrorReport::from(error)).and_then(|json| self.print(&json)).ok();
         }
         self.complain(error);
+        if self.step.is_some() {
+            let lines = std::iter::once(&error.message).chain(&error.causes);
+            let text = lines.map(|line| clean_lines(line)).collect::<Vec<_>>().join("\n");
+            self.command(&annotation("error", "govctl", &text));
+        }
     }
 
     /// Writes an error into the file of the answer, if there is to be one.
@@ -148,6 +193,7 @@ impl Output {
 
     fn to_stderr(&self, text: &str) {
         // A closed stderr must not change what a deploy does.
+        let text = if self.step.is_some() { inert(text) } else { Cow::Borrowed(text) };
         writeln!(AutoStream::new(io::stderr(), self.color).lock(), "{text}").ok();
     }
 
@@ -155,6 +201,11 @@ impl Output {
         if text.is_empty() {
             return Ok(());
         }
+        let text = match (&self.step, self.json) {
+            (None, _) => Cow::Borrowed(text),
+            (Some(_), true) => inert_json(text),
+            (Some(_), false) => inert(text),
+        };
         let mut stdout = AutoStream::new(io::stdout(), self.color).lock();
         written(writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()))
     }

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<E
     let now = args.at.as_deref().map(parse_time).transpose()?.unwrap_or_else(|| context.now());
     let detail = if args.show_paths { Detail::Paths } else { Detail::Brief };
     let view = decision(&args.sha, context, &project, &question, now, detail)?;
+    out.announce(&view)?;
     out.report(&view)?;
     Ok(if view.allows() { Exit::Yes } else { Exit::Hold })
 }

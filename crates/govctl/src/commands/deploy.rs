@@ -72,12 +72,14 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     let reason = report.view.decision.reason;
     if args.dry_run || !report.view.allows() || reason == Reason::AlreadyDeployed {
         let exit = report.not_attempted(&sha, args.dry_run);
+        out.announce(&report)?;
         out.report(&report)?;
         return Ok(exit);
     }
     out.say(&report.view)?;
     let exit = attempt(args, context, &project, &sha, lock.as_ref(), &mut report, out)?;
     out.report_done(&report);
+    out.announce_done(&report);
     Ok(exit)
 }
 

@@ -3,6 +3,7 @@
 //! Whole stories with real repositories are in the package `system-tests`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
 mod answers;
 mod audit;
 mod breaker;
