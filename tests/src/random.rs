@@ -19,6 +19,12 @@ impl Random {
             u64::from_ne_bytes(bytes)
         });
         println!("repeat with GOVCTL_TEST_SEED={seed}");
+        Random::from_seed(seed)
+    }
+
+    /// The stream of this seed.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Random {
         Random { state: seed }
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::test::FEATURES;
-use crate::{docs, layers, process, setup, test, tidy};
+use crate::{docs, layers, process, release_runs, setup, test, tidy};
 
 /// The steps of the gate, in the order in which they run: cheap and telling ones early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -16,6 +16,7 @@ pub(crate) enum Step {
     Format,
     Lint,
     Test,
+    Prove,
     Rustdoc,
     Tidy,
     Layers,
@@ -30,6 +31,7 @@ impl Step {
             Step::Format => format(),
             Step::Lint => lint(),
             Step::Test => return test::run().map(Some),
+            Step::Prove => release_runs::prove(&[]),
             Step::Rustdoc => rustdoc(),
             Step::Tidy => tidy::run(),
             Step::Layers => layers::run(),

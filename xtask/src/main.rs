@@ -68,13 +68,11 @@ enum Command {
         #[arg(value_name = "NAME", trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run the proofs: models, crash states, torture
+    /// Run the proofs: crash states, faults, full disks
     Prove {
-        /// Run this proof and no other
-        name: Option<String>,
-        /// Search for as long as it takes instead of a minute
-        #[arg(long)]
-        long: bool,
+        /// Names and options for the program; `--list` says what there is
+        #[arg(value_name = "NAME", trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
     },
 }
 
@@ -101,7 +99,7 @@ fn run(command: Command) -> Result<()> {
         Command::Docs { check: false } => docs::write(),
         Command::Docs { check: true } => docs::check(),
         Command::Bench { args } => release_runs::bench(&args),
-        Command::Prove { name, long } => release_runs::prove(name.as_deref(), long),
+        Command::Prove { args } => release_runs::prove(&args),
     }
 }
 

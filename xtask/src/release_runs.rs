@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask prove`: they take long and are no part of the gate.
+//! `cargo xtask bench` and `cargo xtask prove`: programs of ours that look at all the others.
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -7,26 +7,26 @@ use crate::{process, workspace};
 
 /// Runs the benchmarks, with what they are compared to.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    run("bench", &["--features", "peers"], args.iter().map(String::as_str))
+    run("bench", &["--release", "--features", "peers"], args)
 }
 
-/// Runs one proof, or all of them.
-pub(crate) fn prove(name: Option<&str>, long: bool) -> Result<()> {
-    run("proofs", &[], name.into_iter().chain(long.then_some("--long")))
+/// Runs proofs, as these words for their program say.
+///
+/// The short form is part of the gate and takes seconds, fewer than it takes to build with
+/// optimisation what the tests have built without. The long form is about numbers.
+pub(crate) fn prove(args: &[String]) -> Result<()> {
+    let is_long = args.iter().any(|arg| arg == "--long");
+    run("proofs", if is_long { &["--release"] } else { &[] }, args)
 }
 
-fn run<'a>(
-    package: &'a str,
-    cargo_args: &[&'a str],
-    args: impl Iterator<Item = &'a str>,
-) -> Result<()> {
+fn run(package: &str, cargo_args: &[&str], args: &[String]) -> Result<()> {
     if !has_package(&workspace::metadata()?, package) {
         bail!("there is no package `{package}` in this workspace, so there is nothing to run");
     }
-    let mut words = vec!["cargo", "run", "--release", "--locked", "-p", package];
+    let mut words = vec!["cargo", "run", "--locked", "-p", package];
     words.extend(cargo_args);
     words.push("--");
-    words.extend(args);
+    words.extend(args.iter().map(String::as_str));
     process::run(&words, &[])
 }
 
