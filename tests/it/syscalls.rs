@@ -98,3 +98,16 @@ fn claim_and_intent_are_durable_before_the_command_starts() {
     let unlocked = trace.calls.iter().rfind(|call| call.args.contains("/deploy-production.lock>"));
     assert!(unlocked.is_none_or(|call| call.started > result.ended), "{}", trace.text());
 }
+
+#[test]
+fn a_log_is_in_its_directory_for_good_before_its_first_line_is_written() {
+    // Killed after the first line, its writer could not sync the directory any more; and the
+    // next one, which finds a line, would not.
+    let stage = Stage::new();
+    let (trace, answer) = Trace::of(stage.govctl("session create planner"), &traced());
+    answer.stdout_has("").exit(Exit::Yes);
+    let log = &[".jsonl>", "planner"];
+    let line = trace.next(None, "first line", is(&["write"], log));
+    let is_synced = |call: &Call| is(SYNC, &["/sessions>"])(call) && call.ended < line.started;
+    trace.next(None, "sync of the directory before the first line", is_synced);
+}

@@ -106,12 +106,14 @@ impl LineLog {
             Some(file) => file,
             None => self.create()?,
         };
+        if end == 0 {
+            // Before its first line and not after: whoever finds a line knows that the file stays.
+            // A writer that is killed in between leaves an empty file, and the next one syncs again.
+            self.sync_directory()?;
+        }
         if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
             file.set_len(end).ok(); // Best effort: what stays is cut off by the next append.
             return Err(self.failed("append to", source));
-        }
-        if end == 0 {
-            self.sync_directory()?;
         }
         Ok(true)
     }
