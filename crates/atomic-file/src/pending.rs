@@ -102,6 +102,13 @@ impl PendingFile {
         Ok(pending)
     }
 
+    /// Lets an older backup stay as it is, whatever the options said: for contents that take the
+    /// place of what is not worth keeping as one.
+    pub fn without_backup(mut self) -> PendingFile {
+        self.backup = None;
+        self
+    }
+
     /// Puts the new contents in place.
     ///
     /// # Errors

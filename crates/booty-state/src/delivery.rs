@@ -157,6 +157,10 @@ fn is_of(key: &str, repo: &Repo) -> bool {
 impl Schema for Deliveries {
     /// Every key but the store's own is a delivery's.
     const FORMAT: Option<u64> = None;
+
+    fn restored(&mut self) -> Result<(), String> {
+        Err("it lacks the last change".to_owned())
+    }
 }
 
 impl<'de> Deserialize<'de> for Deliveries {

@@ -107,4 +107,9 @@ impl fmt::Display for Override {
 #[serde(transparent)]
 struct Overrides(HashMap<String, Override>);
 
-impl Schema for Overrides {}
+impl Schema for Overrides {
+    /// The one that it lacks may be the one that is asked for.
+    fn restored(&mut self) -> Result<(), String> {
+        Err("it may lack an override".to_owned())
+    }
+}

@@ -166,6 +166,10 @@ impl Schema for ReleaseState {
             None => Ok(()),
         }
     }
+
+    fn restored(&mut self) -> Result<(), String> {
+        Err("it lacks the last change".to_owned())
+    }
 }
 
 /// The old program reads `null` as the default, so it may be there.

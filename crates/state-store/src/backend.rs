@@ -1,6 +1,6 @@
 //! Where documents live: the contract of every backend.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use flock_guard::Wait;
 
@@ -24,6 +24,18 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// takes.
     fn load(&self, key: &Key) -> Result<Option<Loaded>, StoreError>;
 
+    /// Names the place of the backup of `key` for people; `None` if this backend keeps none.
+    fn backup_place(&self, key: &Key) -> Option<String>;
+
+    /// Returns the contents before the last swap of `key`, as one whole version.
+    ///
+    /// They are what was there just before, and never older.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Backend::load).
+    fn load_backup(&self, key: &Key) -> Result<Option<Loaded>, StoreError>;
+
     /// Waits for the caller's turn to change `key`.
     ///
     /// Where the backend has a queue (files: the lock), nobody else has a turn until this
@@ -35,6 +47,29 @@ pub trait Backend: fmt::Debug + Send + Sync {
     fn turn<'a>(&'a self, key: &'a Key, wait: Wait) -> Result<Box<dyn Turn + 'a>, StoreError>;
 }
 
+/// A backend that several stores share.
+impl<B: Backend + ?Sized> Backend for Arc<B> {
+    fn place(&self, key: &Key) -> String {
+        (**self).place(key)
+    }
+
+    fn load(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
+        (**self).load(key)
+    }
+
+    fn backup_place(&self, key: &Key) -> Option<String> {
+        (**self).backup_place(key)
+    }
+
+    fn load_backup(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
+        (**self).load_backup(key)
+    }
+
+    fn turn<'a>(&'a self, key: &'a Key, wait: Wait) -> Result<Box<dyn Turn + 'a>, StoreError> {
+        (**self).turn(key, wait)
+    }
+}
+
 /// A turn to change one document; it ends with the swap, or when it is dropped.
 pub trait Turn {
     /// Returns the contents as they are in this turn.
@@ -44,7 +79,8 @@ pub trait Turn {
     /// As [`Backend::load`].
     fn load(&mut self) -> Result<Option<Loaded>, StoreError>;
 
-    /// Replaces the contents if they still are `expected` (`None`: not there).
+    /// Replaces the contents if they still are `expected` (`None`: not there). They become the
+    /// backup, if the backend keeps one.
     ///
     /// [`Swap::Committed`] means that the new contents are as durable as the backend makes
     /// them.
@@ -58,6 +94,30 @@ pub trait Turn {
         expected: Option<&Version>,
         contents: &[u8],
     ) -> Result<Swap, StoreError>;
+
+    /// Replaces what [`load`](Turn::load) has just found, whatever that was, and leaves the
+    /// backup as it is.
+    ///
+    /// At no moment, and after no crash, are the old contents gone before they are kept as `old`
+    /// says, nor is there nothing where something was. If they are set aside, returns where.
+    ///
+    /// # Errors
+    ///
+    /// As [`swap`](Turn::swap).
+    fn repair(
+        self: Box<Self>,
+        contents: &[u8],
+        old: OldContents,
+    ) -> Result<(Swap, Option<String>), StoreError>;
+}
+
+/// What becomes of contents that a [`Turn::repair`] replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldContents {
+    /// They stay beside the document under a new name, which nothing else has.
+    SetAside,
+    /// They are gone: all that they say is in the new ones.
+    Dropped,
 }
 
 /// The contents of a document at one moment.

@@ -23,6 +23,8 @@ use crate::{
 
 const LINE_START: &str = "  \"checksum\": \"sha256:";
 const LINE_END: &str = "\"\n}\n";
+/// How the line with the key `version` starts, where we have written it.
+const VERSION_LINE: &[u8] = b"  \"version\": ";
 const DIGEST_DIGITS: usize = 64;
 
 /// A document that was read, and how far its contents can be trusted.
@@ -65,24 +67,64 @@ pub(crate) fn encode<T: Schema>(value: &T) -> Result<Vec<u8>, Damage> {
     Ok(bytes)
 }
 
+/// Why a document has no value for us.
+#[derive(Debug)]
+pub(crate) enum Undecoded {
+    /// It cannot be trusted.
+    Damaged(Damage),
+    /// It has a newer format, and not the shape of ours: it may be all right.
+    Newer(u64),
+}
+
 /// Reads a document, and checks everything about it that can be checked.
-pub(crate) fn decode<T: Schema>(bytes: &[u8]) -> Result<Decoded<T>, Damage> {
+pub(crate) fn decode<T: Schema>(bytes: &[u8]) -> Result<Decoded<T>, Undecoded> {
     if bytes.is_empty() {
-        return Err(Damage::Empty);
+        return Err(Undecoded::Damaged(Damage::Empty));
     }
-    let outline = strict::outline(bytes).map_err(Damage::Syntax)?;
-    let (value, seal) = match sealed_body(bytes) {
-        Some((body, true)) => (typed(&unsealed(body))?, Seal::Whole),
-        None if !outline.checksum => (typed(bytes)?, Seal::Absent),
-        Some((_, false)) | None => (without_checksum(bytes)?, Seal::Broken),
+    let sealed = sealed_body(bytes);
+    let (format, read) = match sealed {
+        // We have written all of it ourselves, so it needs no strict reading.
+        Some((body, true)) => (written_format::<T>(body), sealed_value::<T>(body)),
+        _ => {
+            let outline = strict::outline(bytes)
+                .map_err(|error| Undecoded::Damaged(Damage::Syntax(error)))?;
+            (outline.format, unsealed_value(bytes, sealed.is_some() || outline.checksum))
+        }
     };
-    let value: T = value;
-    value.check().map_err(Damage::Impossible)?;
-    let newer_format = match (outline.format, T::FORMAT) {
+    let newer_format = match (format, T::FORMAT) {
         (Some(found), Some(known)) if found > known => Some(found),
         _ => None,
     };
-    Ok(Decoded { value, seal, newer_format })
+    let checked = read.and_then(|(value, seal)| match value.check() {
+        Ok(()) => Ok((value, seal)),
+        Err(why) => Err(Damage::Impossible(why)),
+    });
+    match (checked, newer_format) {
+        (Ok((value, seal)), newer_format) => Ok(Decoded { value, seal, newer_format }),
+        (Err(_), Some(found)) => Err(Undecoded::Newer(found)),
+        (Err(damage), None) => Err(Undecoded::Damaged(damage)),
+    }
+}
+
+fn sealed_value<T: Schema>(body: &[u8]) -> Result<(T, Seal), Damage> {
+    Ok((typed(&unsealed(body))?, Seal::Whole))
+}
+
+fn unsealed_value<T: Schema>(bytes: &[u8], has_checksum: bool) -> Result<(T, Seal), Damage> {
+    if has_checksum {
+        return Ok((without_checksum(bytes)?, Seal::Broken));
+    }
+    Ok((typed(bytes)?, Seal::Absent))
+}
+
+/// The format of a body that we have written: in it, a line that starts like this is a key at
+/// the top, because a text has no line breaks and what is deeper is indented more.
+fn written_format<T: Schema>(body: &[u8]) -> Option<u64> {
+    T::FORMAT?;
+    let lines = body.split(|byte| *byte == b'\n');
+    let value = lines.into_iter().find_map(|line| line.strip_prefix(VERSION_LINE))?;
+    let value = str::from_utf8(value).ok()?.trim_end_matches(',').trim_matches('"');
+    strict::format(value)
 }
 
 /// The bytes before the checksum line, and whether they are what it was taken of. `None` if
@@ -113,7 +155,15 @@ fn typed<T: Schema>(bytes: &[u8]) -> Result<T, Damage> {
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+        let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+        hex.extend([digit(byte >> 4), digit(byte & 15)]);
+        hex
+    })
 }
 
 #[cfg(test)]

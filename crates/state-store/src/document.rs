@@ -1,12 +1,13 @@
 //! One typed value in one document: load it, change it.
 
-use std::{convert::Infallible, marker::PhantomData, sync::Arc, time::Instant};
+use std::{convert::Infallible, marker::PhantomData, time::Instant};
 
 use flock_guard::Wait;
 
 use crate::{
-    Backend, Damage, Key, Loaded, Schema, StoreError, Swap, UpdateError,
-    codec::{self, Decoded, Seal},
+    Damage, Key, Loaded, NoFallback, Schema, Store, StoreError, Swap, UpdateError,
+    codec::{self, Decoded, Seal, Undecoded},
+    recover::Recovered,
 };
 
 /// A document that holds one `T`.
@@ -37,10 +38,19 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Document<T> {
-    backend: Arc<dyn Backend>,
-    key: Key,
-    wait: Wait,
+    pub(crate) store: Store,
+    pub(crate) key: Key,
     schema: PhantomData<fn() -> T>,
+}
+
+/// What a look without a lock has seen.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// The value that the next change would start from.
+    pub value: T,
+    /// What is wrong with the document, if the value is that of its backup instead. The next
+    /// change puts the backup in its place.
+    pub instead_of: Option<Damage>,
 }
 
 /// What a change has decided, with the caller's answer.
@@ -53,28 +63,54 @@ pub enum Change<R> {
 }
 
 impl<T: Schema> Document<T> {
-    pub(crate) fn new(backend: Arc<dyn Backend>, key: Key, wait: Wait) -> Document<T> {
-        Document { backend, key, wait, schema: PhantomData }
+    pub(crate) fn new(store: Store, key: Key) -> Document<T> {
+        Document { store, key, schema: PhantomData }
     }
 
     /// Names the document for people: a path, a URL.
     #[must_use]
     pub fn place(&self) -> String {
-        self.backend.place(&self.key)
+        self.store.backend.place(&self.key)
     }
 
     /// Returns the value as one whole version, or `None` if there is no document.
     ///
-    /// Takes no lock: good for looking, never for deciding what to write.
+    /// Takes no lock: good for looking, never for deciding what to write. Of a damaged document
+    /// whose backup is whole it returns what the next change would start from, as
+    /// [`look`](Document::look) does.
     ///
     /// # Errors
     ///
     /// - [`StoreError::Damaged`], [`StoreError::ChangedOutside`]: the contents cannot be
     ///   trusted.
+    /// - [`StoreError::NewerFormat`]: they have another shape than this program knows.
     /// - [`StoreError::Io`]: they could not be read.
     pub fn load(&self) -> Result<Option<T>, StoreError> {
-        let Some(loaded) = self.backend.load(&self.key)? else { return Ok(None) };
-        Ok(Some(self.decode(&loaded)?.value))
+        Ok(self.look()?.map(|seen| seen.value))
+    }
+
+    /// As [`load`](Document::load), and says whether the value is that of the backup.
+    ///
+    /// Nothing is written. A warning event tells of a value that is that of the backup.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Document::load).
+    pub fn look(&self) -> Result<Option<Seen<T>>, StoreError> {
+        let look = || self.judged(self.store.backend.load(&self.key));
+        let damage = match look() {
+            Err(StoreError::Damaged { source, .. }) => source,
+            whole => return Ok(whole?.map(Found::seen)),
+        };
+        let instead = self.value_instead(damage);
+        // Somebody may have repaired it in between, and changed it since.
+        if let Ok(whole) = look() {
+            return Ok(whole.map(Found::seen));
+        }
+        let Recovered { value, damage, backup } = instead?;
+        let why = damage.to_string();
+        tracing::warn!(place = self.place(), backup, why, "a damaged document: read its backup");
+        Ok(Some(Seen { value, instead_of: Some(damage) }))
     }
 
     /// Changes the document: waits for its turn, loads, lets `change` change the value,
@@ -109,111 +145,77 @@ impl<T: Schema> Document<T> {
         mut change: impl FnMut(&mut T) -> Result<Change<R>, E>,
     ) -> Result<R, UpdateError<E>> {
         let started = Instant::now();
-        let mut attempts = 0;
+        let (mut attempts, mut fell_back) = (0, false);
         loop {
-            let mut turn = self.backend.turn(&self.key, self.wait)?;
-            let loaded = turn.load()?;
-            let mut value = match &loaded {
-                Some(loaded) => self.writable(self.decode(loaded)?)?,
-                None => T::default(),
+            let mut turn = self.store.backend.turn(&self.key, self.store.wait)?;
+            let found = match self.judged(turn.load()) {
+                Err(StoreError::Damaged { source, .. }) if !fell_back => {
+                    // Whatever `change` says, the document is repaired first.
+                    fell_back = self.fall_back(turn, source)? == Swap::Committed;
+                    attempts += u32::from(!fell_back);
+                    if !fell_back && !may_go_on(self.store.wait, started) {
+                        return Err(self.contended(attempts).into());
+                    }
+                    continue;
+                }
+                found => found?,
+            };
+            let (mut value, version) = match found {
+                Some(Found { loaded, decoded }) => (self.writable(decoded)?, Some(loaded.version)),
+                None => (T::default(), None),
             };
             let answer = match change(&mut value).map_err(UpdateError::Refused)? {
                 Change::Write(answer) => answer,
                 Change::Keep(answer) => return Ok(answer),
             };
             let contents = self.encode(&value)?;
-            let expected = loaded.as_ref().map(|loaded| &loaded.version);
-            match turn.swap(expected, &contents)? {
+            match turn.swap(version.as_ref(), &contents)? {
                 Swap::Committed => return Ok(answer),
                 Swap::Conflict => attempts += 1,
             }
-            if !may_go_on(self.wait, started) {
-                return Err(StoreError::Contended { place: self.place(), attempts }.into());
+            if !may_go_on(self.store.wait, started) {
+                return Err(self.contended(attempts).into());
             }
         }
     }
 
-    /// As [`update`](Document::update), but a document that cannot be trusted does not stand in
-    /// the way: it is set aside as `NAME.damaged-DIGITS`, and the change starts from the default
-    /// value.
-    ///
-    /// For state that is cheaper to lose than to stop for. A warning event names both places.
-    ///
-    /// # Errors
-    ///
-    /// As [`update`](Document::update); also if the document could not be set aside, and then
-    /// it is as it was.
-    pub fn update_or_start_over<R>(
+    /// What a backend has loaded, decoded and judged.
+    pub(crate) fn judged(
         &self,
-        mut change: impl FnMut(&mut T) -> Change<R>,
-    ) -> Result<R, StoreError> {
-        match self.update(&mut change) {
-            Err(distrusted @ (StoreError::Damaged { .. } | StoreError::ChangedOutside { .. })) => {
-                self.start_over(distrusted)?;
-                self.update(change)
+        loaded: Result<Option<Loaded>, StoreError>,
+    ) -> Result<Option<Found<T>>, StoreError> {
+        let Some(loaded) = loaded? else { return Ok(None) };
+        let place = || self.place();
+        let decoded = codec::decode(&loaded.contents).map_err(|why| match why {
+            Undecoded::Damaged(source) => {
+                StoreError::Damaged { place: place(), source, backup: NoFallback::NotAsked }
             }
-            done => done,
-        }
-    }
-
-    /// Puts the default value in the place of a document that cannot be trusted, once a copy of
-    /// its bytes is on disk under another name.
-    fn start_over(&self, distrusted: StoreError) -> Result<(), StoreError> {
-        let mut turn = self.backend.turn(&self.key, self.wait)?;
-        let loaded = match turn.load() {
-            // Its backup stays beside it until the next change.
-            Err(StoreError::Damaged { source: Damage::Missing { .. }, .. }) => None,
-            loaded => loaded?,
-        };
-        let aside = match &loaded {
-            // Somebody else was faster.
-            Some(loaded) if self.decode(loaded).is_ok() => return Ok(()),
-            Some(loaded) => Some(self.copy_aside(loaded, distrusted)?),
-            None => None,
-        };
-        let place = self.place();
-        let contents = self.encode(&T::default())?;
-        match turn.swap(loaded.as_ref().map(|loaded| &loaded.version), &contents)? {
-            Swap::Committed => {
-                tracing::warn!(place, aside, "starting over: the document cannot be trusted");
-                Ok(())
-            }
-            Swap::Conflict => Err(StoreError::Contended { place, attempts: 1 }),
-        }
-    }
-
-    fn copy_aside(&self, loaded: &Loaded, distrusted: StoreError) -> Result<String, StoreError> {
-        // Named after its contents, so that the same damage is kept once and none is overwritten.
-        let digits = codec::digest(&loaded.contents);
-        let Ok(key) = Key::new(format!("{}.damaged-{}", self.key.as_str(), &digits[..8])) else {
-            return Err(distrusted);
-        };
-        let turn = self.backend.turn(&key, self.wait)?;
-        match turn.swap(None, &loaded.contents)? {
-            Swap::Committed | Swap::Conflict => Ok(self.backend.place(&key)),
-        }
-    }
-
-    fn decode(&self, loaded: &Loaded) -> Result<Decoded<T>, StoreError> {
-        let decoded = codec::decode(&loaded.contents)
-            .map_err(|source| StoreError::Damaged { place: self.place(), source })?;
+            Undecoded::Newer(found) => self.newer(found),
+        })?;
         match decoded.seal {
-            Seal::Whole | Seal::Absent => Ok(decoded),
-            Seal::Broken => Err(StoreError::ChangedOutside { place: self.place() }),
+            Seal::Whole | Seal::Absent => Ok(Some(Found { loaded, decoded })),
+            Seal::Broken => Err(StoreError::ChangedOutside { place: place() }),
         }
     }
 
     /// The value, if this program may write it back without losing what it does not know.
-    fn writable(&self, decoded: Decoded<T>) -> Result<T, StoreError> {
-        match (decoded.newer_format, T::FORMAT) {
-            (Some(found), Some(known)) => {
-                Err(StoreError::NewerFormat { place: self.place(), found, known })
-            }
-            _ => Ok(decoded.value),
+    pub(crate) fn writable(&self, decoded: Decoded<T>) -> Result<T, StoreError> {
+        match decoded.newer_format {
+            Some(found) => Err(self.newer(found)),
+            None => Ok(decoded.value),
         }
     }
 
-    fn encode(&self, value: &T) -> Result<Vec<u8>, StoreError> {
+    fn newer(&self, found: u64) -> StoreError {
+        let known = T::FORMAT.unwrap_or(u64::MAX);
+        StoreError::NewerFormat { place: self.place(), found, known }
+    }
+
+    pub(crate) fn contended(&self, attempts: u32) -> StoreError {
+        StoreError::Contended { place: self.place(), attempts }
+    }
+
+    pub(crate) fn encode(&self, value: &T) -> Result<Vec<u8>, StoreError> {
         let impossible = |source| StoreError::Impossible { place: self.place(), source };
         value.check().map_err(|why| impossible(Damage::Impossible(why)))?;
         codec::encode(value).map_err(impossible)
@@ -222,12 +224,20 @@ impl<T: Schema> Document<T> {
 
 impl<T> Clone for Document<T> {
     fn clone(&self) -> Document<T> {
-        Document {
-            backend: Arc::clone(&self.backend),
-            key: self.key.clone(),
-            wait: self.wait,
-            schema: PhantomData,
-        }
+        Document { store: self.store.clone(), key: self.key.clone(), schema: PhantomData }
+    }
+}
+
+/// A document that was found, and can be trusted.
+#[derive(Debug)]
+pub(crate) struct Found<T> {
+    pub(crate) loaded: Loaded,
+    pub(crate) decoded: Decoded<T>,
+}
+
+impl<T> Found<T> {
+    fn seen(self) -> Seen<T> {
+        Seen { value: self.decoded.value, instead_of: None }
     }
 }
 

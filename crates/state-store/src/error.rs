@@ -17,13 +17,16 @@ pub enum StoreError {
         /// Who holds the lock, and how long we waited.
         source: LockError,
     },
-    /// The document cannot be trusted. Nothing was overwritten; a person decides.
-    #[error("`{place}` is damaged")]
+    /// The document cannot be trusted, and neither can its backup. Nothing was overwritten; a
+    /// person decides.
+    #[error("`{place}` is damaged{backup}")]
     Damaged {
         /// The document.
         place: String,
         /// What is wrong with it.
         source: Damage,
+        /// Why the version before could not take its place.
+        backup: NoFallback,
     },
     /// The document is whole and has the right shape, but it is not what this store wrote
     /// last. Nothing was overwritten; a person accepts it or brings the backup back.
@@ -123,6 +126,56 @@ pub enum Damage {
     /// It has the right shape, but says what cannot be.
     #[error("{0}")]
     Impossible(String),
+}
+
+/// Why the version before could not take the place of a damaged document.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoFallback {
+    /// Nobody has asked it.
+    #[error("")]
+    NotAsked,
+    /// There is none.
+    #[error(", and there is no backup of it")]
+    Missing,
+    /// It is damaged, too.
+    #[error(", and so is its backup `{place}`: {why}")]
+    Damaged {
+        /// The backup.
+        place: String,
+        /// What is wrong with it.
+        why: Damage,
+    },
+    /// It is not what this store wrote.
+    #[error(", and its backup `{place}` was changed outside the program")]
+    ChangedOutside {
+        /// The backup.
+        place: String,
+    },
+    /// A newer program wrote it.
+    #[error(", and its backup `{place}` has the newer format {found}")]
+    NewerFormat {
+        /// The backup.
+        place: String,
+        /// The format in the backup.
+        found: u64,
+    },
+    /// It is whole, but one change old, and that is too old for what is kept here.
+    #[error(", and its backup `{place}` cannot take its place: {why}")]
+    Refused {
+        /// The backup.
+        place: String,
+        /// Why not, in the words of its [`Schema`](crate::Schema).
+        why: String,
+    },
+    /// It could not be read.
+    #[error(", and its backup `{place}` cannot be read: {why}")]
+    Unreadable {
+        /// The backup.
+        place: String,
+        /// What the backend said.
+        why: Box<StoreError>,
+    },
 }
 
 /// Why [`Document::try_update`](crate::Document::try_update) changed nothing, or perhaps

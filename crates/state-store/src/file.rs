@@ -9,22 +9,19 @@
 //! holder could remove the slot of one that came after it.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
-    os::unix::fs::MetadataExt,
+    fs,
+    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use atomic_file::{Backup, CommitError, Options, PendingFile, ReplaceError};
 use flock_guard::{Breaking, LockError, LockFile, LockGuard, Wait};
-use rustix::{
-    fs::{Mode, OFlags},
-    io::{Errno, retry_on_intr},
-};
 
 use crate::{
-    Backend, Damage, Key, Loaded, StoreError, Swap, Turn, Version, directory::create_private_dir,
+    Backend, Key, Loaded, OldContents, StoreError, Swap, Turn, Version, aside,
+    contents::{backup_of, cannot_read, load, read, version_at},
+    directory::create_private_dir,
 };
 
 /// The largest document that is read: far above any real one, far below what hurts.
@@ -73,6 +70,15 @@ impl Backend for FileBackend {
         load(&self.path(key), &self.place(key))
     }
 
+    fn backup_place(&self, key: &Key) -> Option<String> {
+        Some(backup_of(&self.path(key)).display().to_string())
+    }
+
+    fn load_backup(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
+        let backup = backup_of(&self.path(key));
+        read(&backup, &backup.display().to_string())
+    }
+
     fn turn<'a>(&'a self, key: &'a Key, wait: Wait) -> Result<Box<dyn Turn + 'a>, StoreError> {
         let path = self.path(key);
         if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
@@ -90,6 +96,8 @@ struct FileTurn {
     guard: LockGuard,
     path: PathBuf,
     place: String,
+    /// What the last load found there.
+    found: Option<Version>,
 }
 
 impl FileTurn {
@@ -113,14 +121,20 @@ impl FileTurn {
                 tracing::info!(place, token = leftover.token(), "removing a leftover slot");
             }
             leftovers.remove().map_err(unwritten)?;
-            return Ok(FileTurn { slot, guard, path, place });
+            return Ok(FileTurn { slot, guard, path, place, found: None });
         }
     }
 }
 
 impl Turn for FileTurn {
     fn load(&mut self) -> Result<Option<Loaded>, StoreError> {
-        load(&self.path, &self.place)
+        let loaded = load(&self.path, &self.place);
+        self.found = match &loaded {
+            Ok(loaded) => loaded.as_ref().map(|loaded| loaded.version.clone()),
+            // There may be a file nevertheless, one that is too large to be read.
+            Err(_) => self.version()?,
+        };
+        loaded
     }
 
     fn swap(
@@ -128,13 +142,43 @@ impl Turn for FileTurn {
         expected: Option<&Version>,
         contents: &[u8],
     ) -> Result<Swap, StoreError> {
-        // What is bound last is dropped first: on an early way out the slot has to go before
-        // the lock, or it looks like one that somebody left over.
-        let FileTurn { guard, path, place, mut slot } = *self;
         // The lock keeps every program of this system out, but not an editor.
-        if version_at(&path).map_err(|source| cannot_read(&place, source))?.as_ref() != expected {
+        if self.version()?.as_ref() != expected {
             return Ok(Swap::Conflict);
         }
+        (*self).commit(contents)
+    }
+
+    fn repair(
+        self: Box<Self>,
+        contents: &[u8],
+        old: OldContents,
+    ) -> Result<(Swap, Option<String>), StoreError> {
+        if self.version()? != self.found {
+            return Ok((Swap::Conflict, None));
+        }
+        let aside =
+            match old {
+                OldContents::Dropped => None,
+                OldContents::SetAside => aside::keep(&self.path).map_err(|source| {
+                    StoreError::Io { action: "set aside", place: self.place.clone(), source }
+                })?,
+            };
+        let FileTurn { slot, guard, path, place, found } = *self;
+        let turn = FileTurn { slot: slot.without_backup(), guard, path, place, found };
+        Ok((turn.commit(contents)?, aside.map(|path| path.display().to_string())))
+    }
+}
+
+impl FileTurn {
+    fn version(&self) -> Result<Option<Version>, StoreError> {
+        version_at(&self.path).map_err(|source| cannot_read(&self.place, source))
+    }
+
+    fn commit(self, contents: &[u8]) -> Result<Swap, StoreError> {
+        // What is bound last is dropped first: on an early way out the slot has to go before
+        // the lock, or it looks like one that somebody left over.
+        let FileTurn { guard, place, mut slot, .. } = self;
         if let Err(source) = slot.write_all(contents) {
             return Err(StoreError::Io { action: "write the new contents of", place, source });
         }
@@ -154,102 +198,6 @@ impl Turn for FileTurn {
     }
 }
 
-fn load(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
-    match read(path, place)? {
-        None => absent(path, place),
-        loaded => Ok(loaded),
-    }
-}
-
-/// Reads the file at `path` as one whole version: a replace gives the path a new file, and
-/// the one that is open stays what it was.
-fn read(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
-    let failed = |source| cannot_read(place, source);
-    let Some(file) = open(path).map_err(failed)? else { return Ok(None) };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(failed(io::Error::other("it is not a regular file")));
-    }
-    // Looked at before reading, so that a huge file costs nothing.
-    let found = metadata.len();
-    if found > LIMIT_BYTES {
-        let source = Damage::TooLarge { found, limit: LIMIT_BYTES };
-        return Err(StoreError::Damaged { place: place.to_owned(), source });
-    }
-    let mut contents = Vec::with_capacity(usize::try_from(found).unwrap_or(0) + 1);
-    (&file).take(LIMIT_BYTES).read_to_end(&mut contents).map_err(failed)?;
-    Ok(Some(Loaded { contents, version: version(&metadata) }))
-}
-
-/// Tells a document that never was from one that was removed: nothing that this system does
-/// leaves a backup without its document, and starting over would forget what was in it.
-fn absent(path: &Path, place: &str) -> Result<Option<Loaded>, StoreError> {
-    let mut backup = path.as_os_str().to_owned();
-    backup.push(".bak");
-    let backup = Path::new(&backup);
-    if !backup.try_exists().map_err(|source| cannot_read(place, source))? {
-        return Ok(None);
-    }
-    // Since it was found absent others may have made it and replaced it, with a backup.
-    if let Some(loaded) = read(path, place)? {
-        return Ok(Some(loaded));
-    }
-    let source = Damage::Missing { backup: backup.display().to_string() };
-    Err(StoreError::Damaged { place: place.to_owned(), source })
-}
-
-/// Opens a file for reading without hanging on a FIFO.
-fn open(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
-        Ok(fd) => Ok(Some(fd.into())),
-        Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-fn version_at(path: &Path) -> io::Result<Option<Version>> {
-    match fs::metadata(path) {
-        Ok(metadata) => Ok(Some(version(&metadata))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// What tells two states of a file apart: a replace changes the inode, an edit in place the
-/// size or a time.
-fn version(metadata: &fs::Metadata) -> Version {
-    let facts = [
-        metadata.dev(),
-        metadata.ino(),
-        metadata.size(),
-        metadata.mtime().cast_unsigned(),
-        metadata.mtime_nsec().cast_unsigned(),
-    ];
-    Version::new(facts.map(u64::to_le_bytes).concat())
-}
-
-fn cannot_read(place: &str, source: io::Error) -> StoreError {
-    StoreError::Io { action: "read", place: place.to_owned(), source }
-}
-
 pub(crate) fn locked(place: &str, source: LockError) -> StoreError {
     StoreError::Locked { place: place.to_owned(), source }
-}
-
-#[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "plain files for a test")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_that_came_after_it_was_found_absent_is_not_missing() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.json");
-        assert!(absent(&path, "x").unwrap().is_none());
-        fs::write(dir.path().join("x.json.bak"), "1").unwrap();
-        assert!(matches!(absent(&path, "x"), Err(StoreError::Damaged { .. })));
-        fs::write(&path, "2").unwrap();
-        assert_eq!(absent(&path, "x").unwrap().unwrap().contents, b"2");
-    }
 }

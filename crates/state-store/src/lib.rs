@@ -4,8 +4,8 @@
 //! it waits for its turn, loads, hands the value to a closure, checks the result and
 //! replaces the file. Of any number of processes that update at once, every update counts;
 //! when `update` returns `Ok`, the new contents survive a power cut; a reader sees one whole
-//! version at any moment. A document that cannot be trusted is an error and is never
-//! overwritten.
+//! version at any moment. A damaged document falls back to the version before it by itself;
+//! what cannot be trusted is never overwritten and never removed.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -37,6 +37,25 @@
 //! programs write it, is accepted on its shape. Keys that this program does not know are
 //! kept ([`Schema`] says how).
 //!
+//! # Documents that cannot be trusted
+//!
+//! A document is *damaged* if it is missing beside its backup, empty, cut, not JSON, of the
+//! wrong shape, impossible, too large or too deep. Then the next change, under its lock, gives
+//! the file a second name (`NAME.damaged-DIGITS`, synced), puts the backup in its place (a
+//! rename, synced; the backup stays), and tells of it in an error event and to
+//! [`Store::telling`]. Whatever a crash leaves in between is the damaged file in its place or
+//! the backup, and in either case the second name as soon as the first is gone. Who only looks
+//! gets the value of the backup, writes nothing, and can know ([`Document::look`]).
+//!
+//! A fall back forgets one change that was acknowledged, so each type says what that means to
+//! it: [`Schema::restored`] skips what may have been given out, notes what is no longer known,
+//! or refuses. If it refuses, or the backup is missing, damaged, edited or of a newer format,
+//! the answer is an error that says what is wrong with both, and neither is touched.
+//!
+//! A document that is whole and has the right shape but not the right checksum was *changed
+//! outside*, by hand or by a program that keeps our checksum. That is an error and no damage:
+//! nothing falls back from it, and a person decides.
+//!
 //! Where documents live is a [`Backend`]: load, and compare-and-swap within a turn. For
 //! files a turn is the lock; an engine that several machines share has no lock and answers
 //! *conflict*, and the closure runs again on the newer contents. [`MemoryBackend`] is such
@@ -49,29 +68,41 @@
 //! - One document per invariant: two documents cannot be changed in one step.
 //! - At most 64 MiB and 64 levels of nesting. Every update reads and writes all of it: made
 //!   for kilobytes.
+//! - A flipped bit that leaves right JSON of the right shape is told apart from an edit by
+//!   nobody: it is reported as changed outside. In a document without a checksum it is not seen.
+//! - An older version that somebody puts in place whole (a copy, a snapshot of the machine) is
+//!   believed; nothing beside it knows better. So is another document of the same shape.
+//! - The checksum finds accidents, not forgers: anybody can compute it. What carries the right
+//!   one was written here, and is not looked through for duplicate keys again.
+//! - Each document has one format so far; a program that learns a second one has to read the
+//!   first, and nothing here keeps a copy in the old format.
 //! - An editor that ignores the lock can lose its change to ours, if it writes in the moment
 //!   between the last look and the rename. What it wrote before that moment is found.
 //! - File systems: those of `atomic-file` for power cuts, those of `flock-guard` for locks.
 
+mod aside;
 mod backend;
 mod codec;
+mod contents;
 mod directory;
 mod document;
 mod error;
 mod file;
 mod log;
 mod memory;
+mod recover;
 mod schema;
 mod store;
 mod strict;
 
-pub use backend::{Backend, InvalidKey, Key, Loaded, Swap, Turn, Version};
+pub use backend::{Backend, InvalidKey, Key, Loaded, OldContents, Swap, Turn, Version};
 pub use directory::create_private_dir;
-pub use document::{Change, Document};
-pub use error::{Damage, StoreError, UpdateError};
+pub use document::{Change, Document, Seen};
+pub use error::{Damage, NoFallback, StoreError, UpdateError};
 pub use file::FileBackend;
 pub use log::{LineLog, Lines};
 pub use memory::MemoryBackend;
+pub use recover::Restored;
 pub use schema::Schema;
 pub use store::Store;
 

@@ -25,4 +25,23 @@ pub trait Schema: Serialize + DeserializeOwned + Default {
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
+
+    /// Makes this value, which is the version before a damaged one, safe to go on from.
+    ///
+    /// A fall back forgets one change that was acknowledged. Whoever counts skips here what that
+    /// change may have given out; whoever answers "never happened" notes here that it no longer
+    /// knows. Asked before the value takes the place of the damaged document, and by readers
+    /// that look while it has not yet.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for a person: why one change less is worse than none at all. The damaged
+    /// document then stays where it is, and is an error.
+    fn restored(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A person has looked at this value and vouches for it: takes back what
+    /// [`restored`](Schema::restored) has noted.
+    fn accepted(&mut self) {}
 }

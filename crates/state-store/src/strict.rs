@@ -35,6 +35,11 @@ pub(crate) fn outline(bytes: &[u8]) -> Result<Outline, serde_json::Error> {
     Ok(outline)
 }
 
+/// The number before the first dot of a `version`.
+pub(crate) fn format(version: &str) -> Option<u64> {
+    version.split('.').next().unwrap_or_default().parse().ok()
+}
+
 struct Top<'a>(&'a mut Outline);
 
 impl<'de> Visitor<'de> for Top<'_> {
@@ -52,10 +57,7 @@ impl<'de> Visitor<'de> for Top<'_> {
             keys.add(key)?;
             match map.next_value_seed(Any { depth: 1 })? {
                 Scalar::Number(number) if is_version => self.0.format = Some(number),
-                Scalar::Text(text) if is_version => {
-                    let major = text.split('.').next().unwrap_or_default();
-                    self.0.format = major.parse().ok();
-                }
+                Scalar::Text(text) if is_version => self.0.format = format(&text),
                 Scalar::Text(text) => self.0.checksum |= text.starts_with(CHECKSUM_PREFIX),
                 Scalar::Number(_) | Scalar::Other => {}
             }

@@ -8,7 +8,7 @@ use std::{io, path};
 use atomic_file::{ReplaceError, Step};
 use circuit_breaker::{CircuitBreaker, ManualClock, Stored};
 use state_store::{
-    Backend, Key, Loaded, MemoryBackend, Store, StoreError, Swap, Turn, Version, Wait,
+    Backend, Key, Loaded, MemoryBackend, OldContents, Store, StoreError, Swap, Turn, Version, Wait,
 };
 
 use crate::{at, opens_after, secs};
@@ -76,6 +76,14 @@ impl Backend for Troubled {
         loaded
     }
 
+    fn backup_place(&self, key: &Key) -> Option<String> {
+        self.0.memory.backup_place(key)
+    }
+
+    fn load_backup(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
+        self.0.memory.load_backup(key)
+    }
+
     fn turn<'a>(&'a self, key: &'a Key, wait: Wait) -> Result<Box<dyn Turn + 'a>, StoreError> {
         Ok(Box::new(TroubledTurn { store: self, turn: self.0.memory.turn(key, wait)? }))
     }
@@ -106,6 +114,14 @@ impl Turn for TroubledTurn<'_> {
             return Err(StoreError::Unknown { place: "breaker.json".to_owned(), source });
         }
         Ok(swapped)
+    }
+
+    fn repair(
+        self: Box<Self>,
+        contents: &[u8],
+        old: OldContents,
+    ) -> Result<(Swap, Option<String>), StoreError> {
+        self.turn.repair(contents, old)
     }
 }
 

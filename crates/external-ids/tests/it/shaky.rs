@@ -8,7 +8,7 @@ use std::{
 
 use external_ids::ExternalIds;
 use state_store::{
-    Backend, Key, Loaded, MemoryBackend, Store, StoreError, Swap, Turn, Version, Wait,
+    Backend, Key, Loaded, MemoryBackend, OldContents, Store, StoreError, Swap, Turn, Version, Wait,
 };
 
 /// Clones are the same store.
@@ -65,6 +65,14 @@ impl Backend for Shaky {
 
     fn load(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
         self.0.memory.load(key)
+    }
+
+    fn backup_place(&self, key: &Key) -> Option<String> {
+        self.0.memory.backup_place(key)
+    }
+
+    fn load_backup(&self, key: &Key) -> Result<Option<Loaded>, StoreError> {
+        self.0.memory.load_backup(key)
     }
 
     fn turn<'a>(&'a self, key: &'a Key, wait: Wait) -> Result<Box<dyn Turn + 'a>, StoreError> {
@@ -128,5 +136,13 @@ impl Turn for ShakyTurn<'_> {
                 self.commit(expected, contents)
             }
         }
+    }
+
+    fn repair(
+        self: Box<Self>,
+        contents: &[u8],
+        old: OldContents,
+    ) -> Result<(Swap, Option<String>), StoreError> {
+        self.turn.repair(contents, old)
     }
 }

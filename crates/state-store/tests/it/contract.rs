@@ -6,7 +6,8 @@ use std::{
 };
 
 use state_store::{
-    Backend, Change, FileBackend, MemoryBackend, Store, StoreError, Swap, UpdateError, Wait,
+    Backend, Change, Damage, FileBackend, MemoryBackend, NoFallback, OldContents, Store,
+    StoreError, Swap, UpdateError, Wait,
 };
 
 use crate::{Counter, KEY};
@@ -38,6 +39,10 @@ contract!(
     a_swap_on_an_older_version_is_a_conflict,
     every_update_of_many_threads_counts,
     a_document_of_a_newer_format_can_be_looked_at_and_not_changed,
+    the_backup_is_what_was_there_before_the_last_swap,
+    a_repair_keeps_the_backup_and_replaces_only_what_it_has_found,
+    a_damaged_document_falls_back_to_the_version_before,
+    a_document_and_a_backup_that_are_damaged_are_left_alone,
 );
 
 fn a_missing_document_is_none_and_updates_from_the_default(backend: impl Backend + 'static) {
@@ -129,6 +134,75 @@ fn a_document_of_a_newer_format_can_be_looked_at_and_not_changed(backend: impl B
     let error = counter.update(|value| value.add(1)).unwrap_err();
     assert!(matches!(error, StoreError::NewerFormat { found: 2, known: 1, .. }), "{error:?}");
     assert_eq!(counter.load().unwrap().unwrap().count, 4);
+}
+
+fn the_backup_is_what_was_there_before_the_last_swap(backend: impl Backend + 'static) {
+    assert!(backend.load_backup(&KEY).unwrap().is_none());
+    for (contents, before) in [("1", None), ("22", Some("1")), ("333", Some("22"))] {
+        put(&backend, contents);
+        let backup = backend.load_backup(&KEY).unwrap().map(|loaded| loaded.contents);
+        assert_eq!(backup.as_deref(), before.map(str::as_bytes));
+    }
+    assert!(backend.backup_place(&KEY).is_some());
+}
+
+fn a_repair_keeps_the_backup_and_replaces_only_what_it_has_found(backend: impl Backend + 'static) {
+    let key = KEY;
+    put(&backend, "1");
+    put(&backend, "22");
+    let backup = || backend.load_backup(&KEY).unwrap().unwrap().contents;
+    for (old, contents) in [(OldContents::SetAside, "333"), (OldContents::Dropped, "4444")] {
+        let mut turn = backend.turn(&key, Wait::Never).unwrap();
+        turn.load().unwrap();
+        let (swap, aside) = turn.repair(contents.as_bytes(), old).unwrap();
+        assert_eq!((swap, aside.is_some()), (Swap::Committed, old == OldContents::SetAside));
+        assert_eq!(backend.load(&KEY).unwrap().unwrap().contents, contents.as_bytes());
+        assert_eq!(backup(), b"1");
+    }
+    // This turn has not looked, so it has found nothing that it could replace.
+    let turn = backend.turn(&key, Wait::Never).unwrap();
+    let (swap, aside) = turn.repair(b"55555", OldContents::SetAside).unwrap();
+    assert_eq!((swap, aside), (Swap::Conflict, None));
+    assert_eq!(backend.load(&KEY).unwrap().unwrap().contents, b"4444");
+}
+
+fn a_damaged_document_falls_back_to_the_version_before(backend: impl Backend + 'static) {
+    let backend = Arc::new(backend);
+    let counter = Store::on(Arc::clone(&backend)).document::<Counter>(KEY);
+    counter.update(|value| value.set(1)).unwrap();
+    put(&backend, "not JSON");
+    let seen = counter.look().unwrap().unwrap();
+    assert!(matches!(seen.instead_of, Some(Damage::Syntax(_))), "{seen:?}");
+    assert_eq!(seen.value.count, 1);
+    assert_eq!(backend.load(&KEY).unwrap().unwrap().contents, b"not JSON", "looking wrote");
+    counter.update(|value| value.add(10)).unwrap();
+    let seen = counter.look().unwrap().unwrap();
+    assert!(seen.instead_of.is_none());
+    assert_eq!(seen.value.count, 11);
+}
+
+fn a_document_and_a_backup_that_are_damaged_are_left_alone(backend: impl Backend + 'static) {
+    let backend = Arc::new(backend);
+    let counter = Store::on(Arc::clone(&backend)).document::<Counter>(KEY);
+    for contents in ["{", "[]"] {
+        put(&backend, contents);
+    }
+    for error in [counter.load().unwrap_err(), counter.update(|value| value.set(1)).unwrap_err()] {
+        let StoreError::Damaged { source, backup, .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(source, Damage::Syntax(_)), "{source:?}");
+        let both = matches!(backup, NoFallback::Damaged { why: Damage::Syntax(_), .. });
+        assert!(both, "{backup:?}");
+    }
+    assert_eq!(backend.load(&KEY).unwrap().unwrap().contents, b"[]");
+    assert_eq!(backend.load_backup(&KEY).unwrap().unwrap().contents, b"{");
+}
+
+/// Replaces the contents, whatever they are.
+fn put(backend: &impl Backend, contents: &str) {
+    let key = KEY;
+    let before = backend.load(&key).unwrap().map(|loaded| loaded.version);
+    let turn = backend.turn(&key, Wait::Never).unwrap();
+    assert_eq!(turn.swap(before.as_ref(), contents.as_bytes()).unwrap(), Swap::Committed);
 }
 
 #[test]

@@ -27,22 +27,6 @@ fn an_update_leaves_the_document_its_lock_and_the_version_before() {
 }
 
 #[test]
-fn a_document_that_was_removed_is_not_one_that_never_was() {
-    let dir = tempfile::tempdir().unwrap();
-    for count in 1..3 {
-        counter(dir.path()).update(|value| value.set(count)).unwrap();
-    }
-    fs::remove_file(dir.path().join("counter.json")).unwrap();
-    let error = counter(dir.path()).load().unwrap_err();
-    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
-    assert!(counter(dir.path()).update(|value| value.set(1)).is_err());
-    assert!(!dir.path().join("counter.json").exists());
-
-    fs::remove_file(dir.path().join("counter.json.bak")).unwrap();
-    assert_eq!(counter(dir.path()).load().unwrap(), None);
-}
-
-#[test]
 fn a_missing_directory_is_created_private() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("booty/state");

@@ -4,6 +4,7 @@
 mod contract;
 mod damage;
 mod directory;
+mod fallback;
 mod files;
 mod format;
 mod log;
