@@ -90,8 +90,17 @@ fn a_migration_is_held_until_somebody_approves() {
 
     let approved =
         stage.govctl("deploy HEAD -- ran").env("RELEASE_GOVERNOR_APPROVED", "true").run();
-    approved.stdout_has("allow_high_approved").exit(Exit::Yes);
+    approved
+        .stdout_has("allow_high_approved")
+        .stderr_has("warning: RELEASE_GOVERNOR_APPROVED approves everything in this run")
+        .exit(Exit::Yes);
     assert_eq!(stage.ran().len(), 2);
+
+    stage.repository.commit("db/migrations/0008_drop.sql", "DROP TABLE users;");
+    stage.govctl("deploy HEAD -- ran").run().stdout_has("high_risk_no_approval").exit(Exit::No);
+    stage.govctl("approve HEAD --reason seen").run().stdout_has("APPROVED").exit(Exit::Yes);
+    stage.govctl("deploy HEAD -- ran").run().stdout_has("allow_high_approved").exit(Exit::Yes);
+    assert_eq!(stage.ran().len(), 3);
 }
 
 #[test]
@@ -175,7 +184,7 @@ fn the_first_deploy_can_need_an_approval() {
     stage.govctl("deploy HEAD -- ran").run().stdout_has("first_deploy_required").exit(Exit::No);
     assert!(stage.ran().is_empty());
     let approved = stage.govctl("deploy HEAD -- ran").env("RELEASE_GOVERNOR_APPROVED", "1").run();
-    approved.stdout_has("DEPLOYED").exit(Exit::Yes);
+    approved.stdout_has("DEPLOYED").stderr_has("approves everything").exit(Exit::Yes);
     stage.repository.commit("a.txt", "a");
     stage.deploy();
 }

@@ -31,8 +31,8 @@
 //! time is an argument, and nothing in them touches a file. [`ReleaseStore`] and
 //! [`DeliveryCache`] run each transition as one update of a `state_store` document.
 //! [`AuditLog`] chains its lines by hash and forgets nothing: ask it what became of a commit
-//! that has left the other two ([`AuditLog::last_deploy_of`]). [`SecurityOverrides`] is read only: another program
-//! writes it.
+//! that has left the other two ([`AuditLog::last_deploy_of`]). [`ApprovalStore`] keeps who let which commit go out, and until
+//! when. [`SecurityOverrides`] is read only: another program writes it.
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
 //! and no text that a caller passes can stand for another delivery. The files are those of
@@ -48,6 +48,8 @@
 //!   always could.
 //! - It knows nothing of GitHub, of decisions and their reasons, or of the clock.
 
+mod approval;
+mod approval_store;
 mod audit;
 mod audit_store;
 mod delivery;
@@ -67,6 +69,8 @@ mod result;
 mod sha;
 mod transition;
 
+pub use approval::{Approval, Approvals, Standing, Withdrawn};
+pub use approval_store::ApprovalStore;
 pub use audit::{Entry, NewEntry};
 pub use audit_store::{AuditLog, Entries, Verified};
 pub use delivery::{Claim, Deliveries, Delivery, Keep};

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ReleaseState, Repo};
 
 /// A repository and the environment that it is deployed to.
 ///
 /// What is live in one environment says nothing about another, and the commits of one
 /// repository mean nothing in another, so each pair has a release state of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The repository.
     pub repo: Repo,

@@ -119,6 +119,9 @@ enum Command {
     Deploy(commands::deploy::DeployArgs),
     Record(commands::record::RecordArgs),
     Resolve(commands::resolve::ResolveArgs),
+    Approve(commands::approve::ApproveArgs),
+    #[command(subcommand)]
+    Approvals(commands::approvals::ApprovalsCommand),
     History(commands::history::HistoryArgs),
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
@@ -144,6 +147,8 @@ impl Cli {
             Command::Deploy(args) => commands::deploy::run(args, context, out),
             Command::Record(args) => commands::record::run(args, context, out),
             Command::Resolve(args) => commands::resolve::run(args, context, out),
+            Command::Approve(args) => commands::approve::run(args, context, out),
+            Command::Approvals(command) => commands::approvals::run(command, context, out),
             Command::History(args) => commands::history::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),

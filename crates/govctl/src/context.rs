@@ -11,7 +11,8 @@ use std::{
 };
 
 use booty_state::{
-    AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides, StateDirFacts,
+    ApprovalStore, AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides,
+    StateDirFacts,
 };
 use circuit_breaker::Stored;
 use external_ids::ExternalIds;
@@ -104,10 +105,17 @@ impl Context {
     }
 
     pub(crate) fn releases(&self, project: &Project) -> ReleaseStore {
-        ReleaseStore::new(&self.store()).owned_by(Owner {
-            repo: project.repo.clone(),
-            environment: project.environment().to_owned(),
-        })
+        ReleaseStore::new(&self.store()).owned_by(self.owner(project))
+    }
+
+    /// What is deployed, and where to.
+    pub(crate) fn owner(&self, project: &Project) -> Owner {
+        let environment = project.environment().to_owned();
+        Owner { repo: project.repo.clone(), environment }
+    }
+
+    pub(crate) fn approvals(&self) -> ApprovalStore {
+        ApprovalStore::new(&self.store())
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryCache {

@@ -7,12 +7,9 @@ use std::{
 
 use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
-use release_policy::{
-    Approval, ApprovalKind, Changes, Delivery, Descent, Facts, HandledOutcome, InProgress,
-    LastAttempt,
-};
+use release_policy::{Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt};
 
-use crate::{breaker::Breaker, context::Context, exit::CliError, project::Project};
+use crate::{approved, breaker::Breaker, context::Context, exit::CliError, project::Project};
 
 /// What is asked about, and what the person said about it.
 #[derive(Debug, Default)]
@@ -55,7 +52,7 @@ pub(crate) fn gather(
         base_live_since: live_since(&release, base.as_ref()),
         changes: changes(project, base.as_ref(), sha, question)?,
         security_override: security_override(context, project, sha, question, now)?,
-        approvals: approvals(context)?,
+        approvals: approved::approvals(context, project, sha, now)?,
         degraded: question.degraded.then(|| "the caller says so".to_owned()),
         last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
@@ -210,25 +207,6 @@ fn last_attempt(release: &ReleaseState, sha: &Sha) -> Option<LastAttempt> {
         failed: failed(&release.last_deploy_result),
         at: release.last_deploy_time?.into(),
     })
-}
-
-/// The approval of everything in this run, as the old program knew it.
-fn approvals(context: &Context) -> Result<Vec<Approval>, CliError> {
-    const NAME: &str = "RELEASE_GOVERNOR_APPROVED";
-    let Some(value) = context.variable(NAME)? else { return Ok(Vec::new()) };
-    match value.trim().to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(vec![Approval {
-            kind: ApprovalKind::Environment,
-            by: None,
-            detail: format!("{NAME}={value}"),
-        }]),
-        "0" | "false" | "no" | "off" | "" => Ok(Vec::new()),
-        _ => {
-            let message =
-                format!("`{NAME}` is `{value}`, but must be 1, true, yes, on or 0, false, no, off");
-            Err(CliError::usage(message))
-        }
-    }
 }
 
 fn security_override(

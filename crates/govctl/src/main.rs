@@ -1,5 +1,6 @@
 //! `govctl`: says ALLOW or HOLD and why, deploys at most once per commit, and remembers.
 
+mod approved;
 mod attempt;
 mod breaker;
 mod changes;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     commands::{
-        breaker, breaker_run, completions, config, delivery, demo, deploy, explain, history, ids,
-        session, state, status,
+        approve, breaker, breaker_run, completions, config, delivery, demo, deploy, explain,
+        history, ids, session, state, status,
     },
     exit, view,
 };
@@ -20,6 +20,11 @@ use crate::{
 type Report = (&'static str, &'static str, fn(SchemaGenerator) -> Schema);
 
 const REPORTS: &[Report] = &[
+    (
+        "govctl.approval/1",
+        "Answer of `approve`, one entry of `approvals list` and `approvals revoke`",
+        of::<approve::Report>,
+    ),
     ("govctl.breaker-run/1", "Answer of `breaker run`", of::<breaker_run::Ran>),
     (
         "govctl.breaker/1",

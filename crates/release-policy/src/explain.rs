@@ -101,7 +101,7 @@ pub(crate) const TABLE: [Text; 19] = [
         meaning: "the first deploy needs an approval",
         explanation: "Nothing is known to be live, so there is nothing to compare with, and \
             `require_approval_for_first_deploy` is set. Any approval lifts it.",
-        unblock: "approve the commit, or record what is live with `govctl record SHA success`",
+        unblock: "`govctl approve SHA --reason \"...\"`, or record what is live with `govctl record SHA success`",
     },
     Text {
         reason: Reason::DegradedHighRisk,
@@ -196,7 +196,7 @@ pub(crate) const TABLE: [Text; 19] = [
         explanation: "A changed path matches `high_risk_paths` or `migration_paths`, or the list of changes is \
             incomplete, or a security override is on record; and there is no approval. Any approval lifts it, \
             whatever `approval_mode` says.",
-        unblock: "approve the commit: RELEASE_GOVERNOR_APPROVED=true for one run, or the label or comment that \
-            the configuration names",
+        unblock: "`govctl approve SHA --reason \"...\"` for this commit alone; or RELEASE_GOVERNOR_APPROVED=true for \
+            one run, or the label or comment that the configuration names",
     },
 ];

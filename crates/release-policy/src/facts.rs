@@ -115,6 +115,8 @@ pub struct Approval {
     pub by: Option<String>,
     /// The variable, label, comment or note that it consists of.
     pub detail: String,
+    /// When it was given, if that is on record.
+    pub given_at: Option<SystemTime>,
 }
 
 /// Where an approval came from. They all weigh the same.

@@ -81,7 +81,8 @@ fn redeploy(sha: &str) -> String {
     format!("govctl deploy {sha} --redeploy --reason \"...\" ...")
 }
 
-/// The way that the configuration names comes first; the variable works in every mode.
+/// The way that the configuration names comes first. What is for this commit alone comes before
+/// the variable, which approves whatever it is set for; both work in every mode.
 fn approve(sha: &str, policy: &Policy) -> Vec<String> {
     let named = match policy.approval_mode {
         ApprovalMode::Environment => None,
@@ -96,6 +97,9 @@ fn approve(sha: &str, policy: &Policy) -> Vec<String> {
     };
     named
         .into_iter()
-        .chain([format!("RELEASE_GOVERNOR_APPROVED=true govctl deploy {sha} ...")])
+        .chain([
+            format!("govctl approve {sha} --reason \"...\"   # this commit only, for 2 h"),
+            format!("RELEASE_GOVERNOR_APPROVED=true govctl deploy {sha} ..."),
+        ])
         .collect()
 }

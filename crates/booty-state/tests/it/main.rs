@@ -1,6 +1,7 @@
 //! The public promise of `booty-state`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod approval;
 mod audit;
 mod damage;
 mod delivery;

@@ -10,6 +10,7 @@ use clap::Args;
 use release_policy::{Changes, decide};
 
 use crate::{
+    approved::warn_of_blanket_approval,
     changes::listed,
     context::{Context, parse_time},
     exit::{CliError, Exit},
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<E
     };
     let now = args.at.as_deref().map(parse_time).transpose()?.unwrap_or_else(|| context.now());
     let detail = if args.show_paths { Detail::Paths } else { Detail::Brief };
-    let view = decision(&args.sha, context, &project, &question, now, detail)?;
+    let view = decision(&args.sha, context, &project, &question, now, detail, out)?;
     out.announce(&view)?;
     out.report(&view)?;
     Ok(if view.allows() { Exit::Yes } else { Exit::Hold })
@@ -68,11 +69,13 @@ pub(super) fn decision(
     question: &Question,
     now: SystemTime,
     detail: Detail,
+    out: &Output,
 ) -> Result<DecisionView, CliError> {
     let sha = project.commit(revision)?;
     let facts = gather(context, project, &sha, question, now)?;
     let changed = facts.changes.list.len();
     let decision = decide(&facts, project.governor.policy());
+    warn_of_blanket_approval(&facts, &decision, out);
     Ok(DecisionView::new("govctl.decision/1", decision, changed, detail))
 }
 

@@ -9,6 +9,7 @@ use release_policy::{Reason, decide};
 use serde::Serialize;
 
 use crate::{
+    approved::warn_of_blanket_approval,
     attempt::{self, Attempt, Outcome},
     context::Context,
     duration,
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     }
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
-    let view = decision(args, context, &project, &sha, lock.is_some())?;
+    let view = decision(args, context, &project, &sha, lock.is_some(), out)?;
     let mut report = Report::of(view);
 
     let reason = report.view.decision.reason;
@@ -89,6 +90,7 @@ fn decision(
     project: &Project,
     sha: &Sha,
     lock_is_ours: bool,
+    out: &Output,
 ) -> Result<DecisionView, CliError> {
     let question = Question {
         has_command: !args.command.is_empty(),
@@ -101,6 +103,7 @@ fn decision(
     let facts = gather(context, project, sha, &question, context.now())?;
     let changed = facts.changes.list.len();
     let decision = decide(&facts, project.governor.policy());
+    warn_of_blanket_approval(&facts, &decision, out);
     Ok(DecisionView::new("govctl.deploy/1", decision, changed, Detail::Brief))
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &ExplainArgs, context: &Context, out: &Output) -> Result
         &Question::default(),
         context.now(),
         Detail::Everything,
+        out,
     );
     let view = view.map_err(|error| match unknown.nearest {
         Some(reason) => error.hint(format!("govctl explain {reason}")),

@@ -1,5 +1,7 @@
 //! One file per command: its arguments, whose comments are its help, its run, its report.
 
+pub(crate) mod approvals;
+pub(crate) mod approve;
 pub(crate) mod breaker;
 pub(crate) mod breaker_run;
 pub(crate) mod check;

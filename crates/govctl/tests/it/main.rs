@@ -5,6 +5,7 @@
 
 mod actions;
 mod answers;
+mod approve;
 mod audit;
 mod breaker;
 mod config;

@@ -5,8 +5,8 @@ use release_policy::{ApprovalMode, Delivery, Facts, Freeze, HandledOutcome, Poli
 use crate::support::{OTHER, SHA, high, later, ready};
 
 /// The commands that exist. A hint at any other would be a dead end.
-const COMMANDS: [&str; 8] =
-    ["deploy", "check", "explain", "status", "resolve", "record", "history", "config"];
+const COMMANDS: [&str; 9] =
+    ["approve", "deploy", "check", "explain", "status", "resolve", "record", "history", "config"];
 
 fn high_risk(policy: &Policy) -> Vec<String> {
     decide(&Facts { changes: high(), ..ready() }, policy).unblock_hints
@@ -14,25 +14,25 @@ fn high_risk(policy: &Policy) -> Vec<String> {
 
 #[test]
 fn the_way_to_approve_is_the_one_that_is_configured() {
-    let variable = "RELEASE_GOVERNOR_APPROVED=true govctl deploy 9f2c1ab ...";
+    let both = [
+        r#"govctl approve 9f2c1ab --reason "..."   # this commit only, for 2 h"#,
+        "RELEASE_GOVERNOR_APPROVED=true govctl deploy 9f2c1ab ...",
+    ];
+    let after = |first: &'static str| [&[first], &both[..]].concat();
     let mut policy = Policy::default();
-    assert_eq!(high_risk(&policy), [variable]);
+    assert_eq!(high_risk(&policy), both);
 
     policy.approval_mode = ApprovalMode::Label;
-    assert_eq!(high_risk(&policy), ["set `approval_label`, so that a label can approve", variable]);
+    assert_eq!(high_risk(&policy), after("set `approval_label`, so that a label can approve"));
     policy.approval_label = Some("release".into());
-    assert_eq!(
-        high_risk(&policy),
-        ["add the label `release` to the pull request of 9f2c1ab", variable]
-    );
+    let label = "add the label `release` to the pull request of 9f2c1ab";
+    assert_eq!(high_risk(&policy), after(label));
 
     policy.approval_mode = ApprovalMode::Comment;
-    assert_eq!(
-        high_risk(&policy),
-        ["set `approval_command`, so that a comment can approve", variable]
-    );
+    let unset = "set `approval_command`, so that a comment can approve";
+    assert_eq!(high_risk(&policy), after(unset));
     policy.approval_command = Some("/ship".into());
-    assert_eq!(high_risk(&policy), ["comment `/ship` on the pull request of 9f2c1ab", variable]);
+    assert_eq!(high_risk(&policy), after("comment `/ship` on the pull request of 9f2c1ab"));
 }
 
 #[test]

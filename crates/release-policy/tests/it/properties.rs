@@ -68,7 +68,7 @@ fn approvals() -> impl Strategy<Value = Vec<Approval>> {
         ApprovalKind::Commit,
     ]);
     prop::collection::vec(
-        kind.prop_map(|kind| Approval { kind, by: None, detail: "yes".into() }),
+        kind.prop_map(|kind| Approval { kind, by: None, detail: "yes".into(), given_at: None }),
         0..3,
     )
 }
@@ -204,7 +204,7 @@ proptest! {
     #[test]
     fn more_approval_never_turns_an_allow_into_a_hold(facts in facts(), policy in policy()) {
         let mut approved = facts.clone();
-        approved.approvals.push(Approval { kind: ApprovalKind::Label, by: None, detail: "go".into() });
+        approved.approvals.push(Approval { kind: ApprovalKind::Label, by: None, detail: "go".into(), given_at: None });
         if decide(&facts, &policy).outcome == Outcome::Allow {
             prop_assert_eq!(decide(&approved, &policy).outcome, Outcome::Allow);
         }

@@ -53,5 +53,6 @@ pub(crate) fn approved() -> Vec<Approval> {
         kind: ApprovalKind::Commit,
         by: Some("ana".into()),
         detail: "looked at it".into(),
+        given_at: Some(ago(60)),
     }]
 }
