@@ -15,9 +15,19 @@ pub enum Breaking {
     Never,
     /// If its holder is dead for certain: a child of it keeps the lock alive.
     IfDead,
-    /// Also if this waiter has seen one holder keep it for this long. Wall clocks have no say,
-    /// so a holder that was suspended with the machine is not older for it.
+    /// Also if its holder has had it for this long: by the monotonic clock of the machine, if
+    /// the holder wrote it down in this boot, else because this waiter has watched it for that
+    /// long. Wall clocks have no say, so a holder that was suspended with the machine is not
+    /// older for it.
     IfHeldFor(Duration),
+}
+
+/// Five minutes, for what takes milliseconds. A lock that is held for as long as the work
+/// takes, such as that of a deploy, wants [`Breaking::Never`].
+impl Default for Breaking {
+    fn default() -> Breaking {
+        Breaking::IfHeldFor(Duration::from_secs(5 * 60))
+    }
 }
 
 /// How long a holder has to be seen dead. A process that is killed still holds its locks
@@ -37,6 +47,11 @@ impl Judge {
         Judge { breaking, seen: None }
     }
 
+    /// Says that this lock cannot be broken, whatever is seen of its holder.
+    pub(crate) fn give_up(&mut self) {
+        self.breaking = Breaking::Never;
+    }
+
     /// Whether there is any use in looking.
     pub(crate) fn is_needed(&self) -> bool {
         self.breaking != Breaking::Never
@@ -48,7 +63,7 @@ impl Judge {
     pub(crate) fn look(
         &mut self,
         holder: Option<Holder>,
-        life: impl FnOnce(&Holder) -> Life,
+        sight: impl FnOnce(&Holder) -> (Life, Option<Duration>),
         now: Instant,
     ) -> Option<&'static str> {
         let Some(holder) = holder else {
@@ -56,7 +71,8 @@ impl Judge {
             return None;
         };
         let is_new = self.seen.as_ref().is_none_or(|(seen, ..)| *seen != holder);
-        let dead = match life(&holder) {
+        let (life, held_for) = sight(&holder);
+        let dead = match life {
             Life::Dead { why } => Some(why),
             Life::Alive | Life::Unknown { .. } => None,
         };
@@ -69,7 +85,9 @@ impl Judge {
         match self.breaking {
             Breaking::Never => None,
             _ if dead_since.is_some_and(|moment| has_been(moment, DEAD_FOR)) => dead,
-            Breaking::IfHeldFor(limit) if has_been(*since, limit) => {
+            Breaking::IfHeldFor(limit)
+                if has_been(*since, limit) || held_for.is_some_and(|held| held >= limit) =>
+            {
                 Some("it has held it too long")
             }
             Breaking::IfDead | Breaking::IfHeldFor(_) => None,
@@ -83,6 +101,23 @@ mod tests {
 
     fn holder(pid: u32) -> Holder {
         serde_json::from_str(&format!("{{\"pid\": {pid}}}")).unwrap()
+    }
+
+    #[test]
+    fn an_age_that_the_holder_wrote_down_needs_no_watching() {
+        let minute = Duration::from_secs(60);
+        let table = [
+            (Breaking::IfHeldFor(minute), Some(minute), true),
+            (Breaking::IfHeldFor(minute), Some(minute - Duration::from_nanos(1)), false),
+            (Breaking::IfHeldFor(minute), None, false),
+            (Breaking::IfDead, Some(minute), false),
+            (Breaking::Never, Some(minute), false),
+        ];
+        for (breaking, held_for, expected) in table {
+            let look = |_: &Holder| (Life::Alive, held_for);
+            let found = Judge::new(breaking).look(Some(holder(1)), look, Instant::now());
+            assert_eq!(found.is_some(), expected, "{breaking:?} {held_for:?}");
+        }
     }
 
     #[test]
@@ -146,7 +181,7 @@ mod tests {
             let mut judge = Judge::new(breaking);
             for (pid, life, second, expected) in looks {
                 let now = start + Duration::from_secs(*second);
-                let found = judge.look(pid.map(holder), |_| *life, now);
+                let found = judge.look(pid.map(holder), |_| (*life, None), now);
                 assert_eq!(found, *expected, "case {number}, second {second}");
             }
         }

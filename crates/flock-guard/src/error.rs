@@ -10,7 +10,10 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum LockError {
     /// Somebody else kept the lock for the whole wait. Trying again may work.
-    #[error("`{}` is {}{}", path.display(), still_locked(*waited), held_by(holder.as_deref()))]
+    #[error(
+        "`{}` is {}{}", path.display(), still_locked(*waited),
+        held_by(holder.as_deref(), keepers, breaker.as_deref())
+    )]
     Busy {
         /// The lock file.
         path: PathBuf,
@@ -18,6 +21,20 @@ pub enum LockError {
         waited: Duration,
         /// Whom the record names, if it could be read. A hint, never a proof.
         holder: Option<Box<Holder>>,
+        /// After a wait, and if no living holder is named: the processes that have the lock, as
+        /// far as this one may see them. Children of a dead holder are among them.
+        keepers: Vec<u32>,
+        /// After a wait: who is about to break the lock and has not come to its end.
+        breaker: Option<Box<Holder>>,
+    },
+    /// The lock lies on a file system that other machines use too. What they hold there, and
+    /// whether they live, cannot be seen from here, so it is not broken.
+    #[error("cannot break `{}`: its file system ({kind}) is shared with other machines", path.display())]
+    Unbreakable {
+        /// The lock file.
+        path: PathBuf,
+        /// The file system.
+        kind: &'static str,
     },
     /// This thread holds the lock already, so waiting would never end. The
     /// program has to be changed, or the guard that it has to be used.
@@ -72,8 +89,16 @@ fn rounded(waited: Duration) -> Duration {
     u64::try_from(steps * step_millis).map_or(waited, Duration::from_millis)
 }
 
-fn held_by(holder: Option<&Holder>) -> String {
-    holder.map(|holder| format!(" (held by {holder})")).unwrap_or_default()
+fn held_by(holder: Option<&Holder>, keepers: &[u32], breaker: Option<&Holder>) -> String {
+    let pids = keepers.iter().map(|pid| format!("pid {pid}")).collect::<Vec<_>>().join(", ");
+    let held = match (holder, keepers) {
+        (None, []) => return String::new(),
+        (Some(holder), []) => format!("held by {holder}"),
+        (Some(holder), _) => format!("held by {pids}, which got it from {holder}"),
+        (None, _) => format!("held by {pids}, which left no name"),
+    };
+    let breaking = breaker.map(|by| format!("; {by} is breaking it")).unwrap_or_default();
+    format!(" ({held}{breaking})")
 }
 
 #[cfg(test)]
@@ -89,8 +114,16 @@ mod tests {
         .unwrap();
         let busy = |millis, holder: Option<&Holder>| {
             let holder = holder.cloned().map(Box::new);
-            LockError::Busy { path: path.clone(), waited: Duration::from_millis(millis), holder }
+            let waited = Duration::from_millis(millis);
+            let (path, keepers) = (path.clone(), Vec::new());
+            LockError::Busy { path, waited, holder, keepers, breaker: None }
         };
+        let kept = |holder: Option<&Holder>, keepers: &[u32], breaker: Option<&Holder>| {
+            let [holder, breaker] = [holder, breaker].map(|it| it.cloned().map(Box::new));
+            let (path, waited, keepers) = (path.clone(), Duration::from_secs(5), keepers.to_vec());
+            LockError::Busy { path, waited, holder, keepers, breaker }
+        };
+        let breaker: Holder = serde_json::from_str(r#"{"pid": 9}"#).unwrap();
         let refused = io::Error::from(io::ErrorKind::PermissionDenied);
         let table = [
             (
@@ -102,6 +135,22 @@ mod tests {
             (
                 busy(0, Some(&holder)),
                 "`state.lock` is locked (held by pid 7 on web-1 since 2026-11-20T10:00:00Z)",
+            ),
+            (
+                kept(Some(&holder), &[8, 9], None),
+                "`state.lock` is still locked after 5s (held by pid 8, pid 9, which got it from pid 7 on web-1 since 2026-11-20T10:00:00Z)",
+            ),
+            (
+                kept(None, &[8], None),
+                "`state.lock` is still locked after 5s (held by pid 8, which left no name)",
+            ),
+            (
+                kept(Some(&holder), &[], Some(&breaker)),
+                "`state.lock` is still locked after 5s (held by pid 7 on web-1 since 2026-11-20T10:00:00Z; pid 9 is breaking it)",
+            ),
+            (
+                LockError::Unbreakable { path: path.clone(), kind: "NFS" },
+                "cannot break `state.lock`: its file system (NFS) is shared with other machines",
             ),
             (
                 LockError::AlreadyHeld { path: path.clone() },

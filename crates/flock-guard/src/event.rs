@@ -1,6 +1,7 @@
 //! What an operator gets to know: one function per event, called in one place.
 
 use crate::opened::Mode;
+use crate::process::{self, Process};
 use crate::{Holder, LockGuard};
 use std::io;
 use std::path::Path;
@@ -38,15 +39,29 @@ pub(crate) fn left_behind(path: &Path, holder: &Holder, why: &str, now: SystemTi
     );
 }
 
-pub(crate) fn broken(path: &Path, holder: &Holder, why: &str) {
+pub(crate) fn broken(path: &Path, holder: &Holder, why: &str, me: &Process) {
+    let age = holder.held_for(&me.machine, process::uptime()).map(tracing::field::debug);
     warn!(
         target: "flock_guard",
         path = %path.display(),
         pid = holder.pid,
         hostname = %holder.hostname,
         since = %holder.created,
+        age,
+        by = me.pid,
         why,
         "broke the lock of a stale holder"
+    );
+}
+
+pub(crate) fn unbreakable(path: &Path, holder: &Holder, kind: &str) {
+    warn!(
+        target: "flock_guard",
+        path = %path.display(),
+        pid = holder.pid,
+        hostname = %holder.hostname,
+        file_system = kind,
+        "does not break a stale lock: its file system is shared with other machines"
     );
 }
 

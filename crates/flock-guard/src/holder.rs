@@ -1,5 +1,6 @@
 //! Who holds a lock, as its record tells.
 
+use crate::Machine;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +40,10 @@ pub struct Holder {
     /// Which pid namespace its pid counts in: the inode of the namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid_namespace: Option<u64>,
+    /// When it took the lock, in milliseconds of the machine's monotonic clock: time since
+    /// boot without suspension. Tells its age within one boot, whatever happens to wall clocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monotonic_ms: Option<u64>,
     /// The file name of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -58,6 +63,18 @@ impl Holder {
     pub fn age(&self, now: SystemTime) -> Option<Duration> {
         let created = SystemTime::from(self.created.parse::<jiff::Timestamp>().ok()?);
         Some(now.duration_since(created).unwrap_or_default())
+    }
+
+    /// Returns for how long the holder has had the lock by the machine's monotonic clock, which
+    /// shows `uptime` now. `None` if it ran elsewhere, in another boot or in another pid
+    /// namespace, which may have a clock of its own, or if its moment lies in the future.
+    #[must_use]
+    pub fn held_for(&self, here: &Machine, uptime: Duration) -> Option<Duration> {
+        let is_here = self.machine_id.is_some() && self.machine_id == here.machine_id;
+        let is_now = self.boot_id.is_some() && self.boot_id == here.boot_id;
+        let is_ours = self.pid_namespace.is_some() && self.pid_namespace == here.pid_namespace;
+        let taken = Duration::from_millis(self.monotonic_ms?);
+        if is_here && is_now && is_ours { uptime.checked_sub(taken) } else { None }
     }
 
     /// Takes what is [unprintable](is_unprintable) out of the text, so that a record

@@ -39,7 +39,14 @@
 //!
 //! A lock whose holder hangs or is dead can be taken over, if the caller wants that
 //! ([`Breaking`]): a new lock file, locked already, replaces the old one. The old
-//! holder fails its check from then on.
+//! holder fails its check from then on. A holder is dead only by proof ([`Life`]),
+//! and only once it has been seen dead for two seconds, since a process that is
+//! killed holds its locks until its end is complete. How long it has had the lock
+//! is told by the monotonic clock of the same boot, or by having watched it, never
+//! by a wall clock.
+//!
+//! Several locks at once are taken by [`exclusive_all`], in an order that everybody
+//! keeps.
 //!
 //! What an operator should know becomes a `tracing` event with the target
 //! `flock_guard`: acquired, released and waiting (info), took over a lock that
@@ -50,7 +57,18 @@
 //! - Linux 4.11 or later. The lock is advisory: programs that do not ask are not kept out.
 //! - The lock file belongs to the lock. Its first 512 bytes are overwritten and
 //!   the rest is cut off: never lock a document itself, lock the file beside it.
-//! - On network file systems `flock` is what their server makes of it.
+//! - On network file systems and FUSE `flock` is what their server makes of it. A
+//!   lock there is never broken: nobody can see from here whether its holder lives.
+//! - On tmpfs and overlayfs it works as on a disk.
+//! - A lock that is held in shared mode names nobody and is never broken; sharers
+//!   are not fenced either.
+//! - A breaker looks at its holder for the last time a moment before it replaces the
+//!   lock file. Whoever gets the lock in that moment, because the old holder let go
+//!   at last, loses it again without having been judged, and learns so by its check.
+//! - A breaker that is stopped half way keeps others from breaking, not from taking
+//!   the lock when it is free; the error of whoever gives up names it.
+//! - A guard across an await point holds the lock for as long as the task sleeps, and
+//!   releases it when the task is dropped. Hold it inside of one blocking call.
 //! - A relative path is looked up in the working directory at each call.
 //! - A process made by `fork` without `exec` inherits the descriptor. There the
 //!   guard fails its [`check`](LockGuard::check), and dropping it changes
@@ -63,13 +81,16 @@ mod error;
 mod event;
 mod guard;
 mod holder;
+mod keepers;
 mod life;
 mod lock;
+mod network;
 mod opened;
 mod place;
 mod process;
 mod record;
 mod registry;
+mod several;
 mod takeover;
 mod wait;
 
@@ -79,6 +100,7 @@ pub use guard::LockGuard;
 pub use holder::{Holder, InvalidToken, Token};
 pub use life::{Life, Machine, Sighting};
 pub use lock::{LockFile, LockStatus};
+pub use several::exclusive_all;
 pub use wait::Wait;
 
 #[cfg(doctest)]

@@ -6,7 +6,9 @@ use crate::process::{self, Process};
 use crate::record::{self, Record};
 use crate::takeover::{self, Judged};
 use crate::wait::{self, Outcome};
-use crate::{Breaking, Holder, Life, LockError, LockGuard, Token, Wait, event, registry};
+use crate::{
+    Breaking, Holder, Life, LockError, LockGuard, Token, Wait, event, keepers, network, registry,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ pub struct LockFile {
 }
 
 /// What looking at a lock shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LockStatus {
     /// Whether anybody holds the lock, as the kernel says.
@@ -34,6 +36,12 @@ pub struct LockStatus {
     pub holder: Option<Holder>,
     /// Whether it is this process that holds it.
     pub is_me: bool,
+    /// Whether the process that the record names is alive.
+    pub life: Option<Life>,
+    /// The processes that have the lock although no living holder is named, as far as this
+    /// process may see them: children of a dead holder, holders that write no record, and
+    /// those who share it.
+    pub keepers: Vec<u32>,
 }
 
 impl LockFile {
@@ -115,7 +123,7 @@ impl LockFile {
     /// tries at that very moment with [`Wait::Never`] may find the lock busy.
     pub fn status(&self) -> Result<LockStatus, LockError> {
         let Some(opened) = Opened::existing(&self.path)? else {
-            return Ok(LockStatus { held: false, holder: None, is_me: false });
+            return Ok(LockStatus::default());
         };
         // Sharing first: as long as somebody has the lock for himself, which
         // is what people ask about, this takes nothing from anybody.
@@ -129,7 +137,12 @@ impl LockFile {
             _ => record::read(&opened.file),
         };
         let is_me = held && registry::is_held(opened.id, std::process::id());
-        Ok(LockStatus { held, holder, is_me })
+        let life = holder.as_ref().map(Life::of);
+        let keepers = match (held, life) {
+            (false, _) | (true, Some(Life::Alive)) => Vec::new(),
+            _ => keepers::of(opened.id),
+        };
+        Ok(LockStatus { held, holder, is_me, life, keepers })
     }
 
     /// Takes the lock from the acquisition `token`, by an order of somebody who has judged it:
@@ -138,6 +151,7 @@ impl LockFile {
     /// # Errors
     ///
     /// - [`LockError::Busy`]: somebody else holds it by now, or is breaking it.
+    /// - [`LockError::Unbreakable`]: its file system is shared with other machines.
     /// - As for [`exclusive`](LockFile::exclusive) otherwise.
     pub fn take_over(&self, token: Token) -> Result<LockGuard, LockError> {
         match self.exclusive(Wait::Never) {
@@ -146,6 +160,9 @@ impl LockFile {
                 let Some(opened) = Opened::existing(&self.path)? else {
                     return Err(self.busy(Duration::ZERO));
                 };
+                if let Some(kind) = network::kind_of(&opened.file) {
+                    return Err(LockError::Unbreakable { path: self.path.to_path_buf(), kind });
+                }
                 let why = "somebody ordered it";
                 let judged = Judged { file: opened.id, holder: *holder, why };
                 takeover::take_over(&self.path, &judged, &me)?
@@ -192,9 +209,14 @@ impl LockFile {
     }
 
     fn timed_out(&self, waited: Duration) -> LockError {
-        let error = self.busy(waited);
-        if let LockError::Busy { holder, .. } = &error {
+        let mut error = self.busy(waited);
+        if let LockError::Busy { holder, keepers, breaker, .. } = &mut error {
             event::timed_out(&self.path, holder.as_deref(), waited);
+            // This reads all of /proc, so nobody pays for it who did not wait.
+            let is_alive = holder.as_deref().is_some_and(|it| Life::of(it) == Life::Alive);
+            let opened = Opened::existing(&self.path).ok().flatten().filter(|_| !is_alive);
+            *keepers = opened.map(|opened| keepers::of(opened.id)).unwrap_or_default();
+            *breaker = takeover::breaker(&self.path).map(Box::new);
         }
         error
     }
@@ -203,7 +225,8 @@ impl LockFile {
     fn busy(&self, waited: Duration) -> LockError {
         let opened = Opened::existing(&self.path).ok().flatten();
         let holder = opened.and_then(|opened| record::holder(&opened.file)).map(Box::new);
-        LockError::Busy { path: self.path.to_path_buf(), waited, holder }
+        let path = self.path.to_path_buf();
+        LockError::Busy { path, waited, holder, keepers: Vec::new(), breaker: None }
     }
 }
 
@@ -235,7 +258,7 @@ fn sign(opened: &Opened, token: Token, me: &Process) -> Option<Record> {
     {
         event::left_behind(&opened.path, holder, why, now);
     }
-    let record = Record::new(me, token, now);
+    let record = Record::new(me, token, now, process::uptime());
     let written = record.write_to(&opened.file).and_then(|()| match found.is_too_long {
         true => record::cut_after_record(&opened.file),
         false => Ok(()),
@@ -253,7 +276,7 @@ fn sign(opened: &Opened, token: Token, me: &Process) -> Option<Record> {
     clippy::disallowed_methods,
     reason = "the record tells people when; nothing is decided by it"
 )]
-fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 

@@ -30,6 +30,15 @@ impl FileId {
         FileId { device: (seen.stx_dev_major, seen.stx_dev_minor), inode: seen.stx_ino }
     }
 
+    /// The file that is found through a link at the path, such as those in `/proc/PID/fd`.
+    pub(crate) fn behind(path: &Path) -> Option<FileId> {
+        look(CWD, path, AtFlags::empty()).ok().as_ref().map(FileId::of)
+    }
+
+    pub(crate) fn inode(self) -> u64 {
+        self.inode
+    }
+
     /// Whether the path names this file now.
     pub(crate) fn is_at(self, path: &Path) -> Result<bool, LockError> {
         match look(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {

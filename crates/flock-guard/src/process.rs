@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What stays the same about a process while it lives.
 #[derive(Debug)]
@@ -27,6 +28,13 @@ pub(crate) fn me() -> Arc<Process> {
         Some(process) if process.pid == pid => Arc::clone(process),
         _ => Arc::clone(me.insert(Arc::new(Process::read(pid)))),
     }
+}
+
+/// The monotonic clock of this machine: time since boot, without suspension.
+pub(crate) fn uptime() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    // It begins at zero, so it is never negative.
+    Duration::try_from(now).unwrap_or_default()
 }
 
 /// Names an acquisition.
@@ -101,6 +109,7 @@ fn hides_processes(mountinfo: &str) -> bool {
 struct Stat {
     pid: u32,
     state: char,
+    threads: u32,
     start_time: u64,
 }
 
@@ -112,12 +121,15 @@ impl Stat {
         Some(Stat {
             pid: pid_and_name.split(' ').next()?.parse().ok()?,
             state: fields.next()?.chars().next()?,
-            start_time: fields.nth(18)?.parse().ok()?,
+            threads: fields.nth(16)?.parse().ok()?,
+            start_time: fields.nth(1)?.parse().ok()?,
         })
     }
 
     fn sighting(self) -> Sighting {
         match self.state {
+            // The first thread of a process may end before the others, and looks like this too.
+            'Z' if self.threads > 1 => Sighting::Running { start_time: self.start_time },
             'Z' | 'X' | 'x' => Sighting::Zombie,
             _ => Sighting::Running { start_time: self.start_time },
         }
@@ -158,11 +170,29 @@ mod tests {
         let tail = "S 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 8871 3190784 0";
         for name in ["sh", "a b", "x) R 2 (y", ") ", ""] {
             let stat = Stat::parse(&format!("42 ({name}) {tail}"));
-            let expected = Stat { pid: 42, state: 'S', start_time: 8871 };
+            let expected = Stat { pid: 42, state: 'S', threads: 1, start_time: 8871 };
             assert_eq!(stat, Some(expected), "named `{name}`");
         }
         for damaged in ["", "42", "42 (sh)", "42 (sh) S 1 2", "x (sh) S"] {
             assert_eq!(Stat::parse(damaged), None, "`{damaged}`");
+        }
+    }
+
+    #[test]
+    fn a_process_lives_as_long_as_one_of_its_threads() {
+        let seen = |state, threads| {
+            let text = format!("7 (sh) {state} 1 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 88 1");
+            Stat::parse(&text).unwrap().sighting()
+        };
+        let running = Sighting::Running { start_time: 88 };
+        for (state, threads, expected) in [
+            ('S', 1, running),
+            ('Z', 2, running),
+            ('Z', 1, Sighting::Zombie),
+            ('Z', 0, Sighting::Zombie),
+            ('X', 1, Sighting::Zombie),
+        ] {
+            assert_eq!(seen(state, threads), expected, "{state} {threads}");
         }
     }
 

@@ -6,7 +6,7 @@ use rustix::io::{pread, pwrite};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// The size of a record. Fixed, so that a new one covers an old one whole, no
 /// write ever makes the file longer, and a full disk meets only the first.
@@ -22,7 +22,7 @@ const RELEASED: &[u8] = b",\"released\":true }\n";
 const END: Range<usize> = RECORD_BYTES - HELD.len()..RECORD_BYTES;
 
 /// What [`constant_fields`] may take, so that the rest always fits.
-const CONSTANT_BYTES: usize = 360;
+const CONSTANT_BYTES: usize = 325;
 
 const CHECKSUM_KEY: &str = ",\"checksum\":\"";
 
@@ -31,7 +31,7 @@ const CHECKSUM_KEY: &str = ",\"checksum\":\"";
 pub(crate) struct Record(Box<[u8; RECORD_BYTES]>);
 
 impl Record {
-    pub(crate) fn new(me: &Process, token: Token, now: SystemTime) -> Record {
+    pub(crate) fn new(me: &Process, token: Token, now: SystemTime, uptime: Duration) -> Record {
         let mut text = String::with_capacity(RECORD_BYTES);
         text.push_str("{\"pid\":");
         push_display(&mut text, format_args!("{}", me.pid));
@@ -39,6 +39,7 @@ impl Record {
         push_time(&mut text, now);
         text.push('"');
         text.push_str(&me.fields);
+        push_display(&mut text, format_args!(",\"monotonic_ms\":{}", uptime.as_millis()));
         push_display(&mut text, format_args!(",\"token\":\"{token}\""));
         let sum = checksum(text.as_bytes());
         push_display(&mut text, format_args!("{CHECKSUM_KEY}{sum:016x}\""));
@@ -113,13 +114,17 @@ fn parse(bytes: &[u8]) -> Option<Holder> {
     }
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Holder>();
     let holder = values.next()?.ok()?;
-    is_intact(&bytes[..values.byte_offset()]).then(|| holder.printable())
+    // Of two records whose fields are of different lengths a mixture may lack the key.
+    let is_ours = bytes.get(END).is_some_and(|end| end == HELD || end == RELEASED);
+    is_intact(&bytes[..values.byte_offset()], is_ours).then(|| holder.printable())
 }
 
 /// Whether the checksum is right, or missing as in other programs' records.
-fn is_intact(record: &[u8]) -> bool {
+fn is_intact(record: &[u8], is_ours: bool) -> bool {
     let key = CHECKSUM_KEY.as_bytes();
-    let Some(at) = record.windows(key.len()).rposition(|window| window == key) else { return true };
+    let Some(at) = record.windows(key.len()).rposition(|window| window == key) else {
+        return !is_ours;
+    };
     let sum = record.get(at + key.len()..at + key.len() + 16);
     sum == Some(format!("{:016x}", checksum(&record[..at])).as_bytes())
 }
@@ -190,11 +195,15 @@ mod tests {
         let machine = Machine {
             machine_id: Some("f".repeat(16)),
             boot_id: Some("b".repeat(36)),
-            pid_namespace: Some(u64::MAX),
+            // The kernel numbers namespaces with 32 bits.
+            pid_namespace: Some(u32::MAX.into()),
         };
-        let fields = constant_fields(&machine, Some(u64::MAX), hostname, command);
+        // 300 years, in ticks and in milliseconds.
+        let (ticks, uptime) = (1_u64 << 40, Duration::from_millis(1 << 43));
+        let fields = constant_fields(&machine, Some(ticks), hostname, command);
         let me = Process { pid: u32::MAX, machine, fields };
-        let record = Record::new(&me, Token(u128::MAX), UNIX_EPOCH + Duration::from_millis(1));
+        let now = UNIX_EPOCH + Duration::from_millis(1);
+        let record = Record::new(&me, Token(u128::MAX), now, uptime);
         let len = record.0.trim_ascii_end().len();
         (parse(&record.0[..]).expect("a whole record"), len)
     }
@@ -223,7 +232,7 @@ mod tests {
         let me = crate::process::me();
         let record = |seconds: u64, token| {
             let time = UNIX_EPOCH + Duration::from_secs(1_700_000_000 + seconds);
-            Record::new(&me, Token(token), time).0
+            Record::new(&me, Token(token), time, Duration::from_secs(seconds)).0
         };
         let (old, new) = (record(0, 0), record(86_400, u128::MAX));
         let whole = |bytes: &[u8]| parse(bytes).map(|holder| holder.token);

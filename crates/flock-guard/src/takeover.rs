@@ -6,10 +6,11 @@
 //! *gate* (`NAME.lock.gate`), and before it breaks anything it looks again whether the lock
 //! still is what was judged.
 
-use crate::lock::hold;
+use crate::lock::{hold, now};
 use crate::opened::{FileId, Mode, Opened};
-use crate::process::Process;
-use crate::{Holder, LockError, LockGuard, event, record};
+use crate::process::{self, Process};
+use crate::record::{self, Record};
+use crate::{Holder, LockError, LockGuard, event};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,8 +31,8 @@ pub(crate) fn take_over(
     judged: &Judged,
     me: &Process,
 ) -> Result<Option<LockGuard>, LockError> {
-    let gate = Opened::create(&Arc::from(with_suffix(path, ".gate")), Mode::Exclusive)?;
-    if !gate.try_lock(Mode::Exclusive)? || !is_still(path, judged)? {
+    let Some(_gate) = Gate::enter(path, me)? else { return Ok(None) };
+    if !is_still(path, judged)? {
         return Ok(None);
     }
     sweep(path);
@@ -45,9 +46,48 @@ pub(crate) fn take_over(
         std::fs::remove_file(&hidden).ok(); // Best effort: the next breaker sweeps.
         return Err(LockError::io("replace", path)(error));
     }
-    event::broken(path, &judged.holder, judged.why);
-    gate.unlock();
+    event::broken(path, &judged.holder, judged.why, me);
     Ok(Some(guard))
+}
+
+/// Who is breaking the lock right now, if anybody is and has said so.
+pub(crate) fn breaker(path: &Path) -> Option<Holder> {
+    let gate = Opened::existing(&gate_of(path)).ok()??;
+    let is_free = gate.try_lock(Mode::Shared).unwrap_or(true);
+    gate.unlock();
+    if is_free { None } else { record::holder(&gate.file) }
+}
+
+/// The gate, locked. It says who is behind it, for those who wait for a breaker that hangs.
+struct Gate {
+    opened: Opened,
+    record: Record,
+}
+
+impl Gate {
+    /// `None` if somebody else is behind it.
+    fn enter(path: &Path, me: &Process) -> Result<Option<Gate>, LockError> {
+        let opened = Opened::create(&gate_of(path), Mode::Exclusive)?;
+        if !opened.try_lock(Mode::Exclusive)? {
+            return Ok(None);
+        }
+        let token = process::token().map_err(LockError::io("name the breaking of", path))?;
+        let record = Record::new(me, token, now(), process::uptime());
+        record.write_to(&opened.file).ok(); // For people alone.
+        Ok(Some(Gate { opened, record }))
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.record.mark_released();
+        self.record.write_to(&self.opened.file).ok();
+        self.opened.unlock();
+    }
+}
+
+fn gate_of(path: &Path) -> Arc<Path> {
+    Arc::from(with_suffix(path, ".gate"))
 }
 
 /// Whether the path still names the file that was judged, its holder is the one that was
@@ -143,10 +183,12 @@ mod tests {
         let lock = LockFile::new(dir.path().join("x.lock"));
         let path: Arc<Path> = Arc::from(lock.path());
         let stuck = lock.exclusive(Wait::Never).unwrap();
-        let gate = LockFile::new(with_suffix(&path, ".gate")).exclusive(Wait::Never).unwrap();
+        let gate = LockFile::new(gate_of(&path).to_path_buf()).exclusive(Wait::Never).unwrap();
+        assert_eq!(breaker(&path).unwrap().pid, std::process::id());
         assert!(take_over(&path, &judged(&lock), &process::me()).unwrap().is_none());
         stuck.check().unwrap();
         drop(gate);
+        assert_eq!(breaker(&path), None);
         assert!(take_over(&path, &judged(&lock), &process::me()).unwrap().is_some());
         assert!(stuck.check().is_err());
     }

@@ -3,9 +3,9 @@
 use crate::breaking::Judge;
 use crate::opened::{FileId, Mode, Opened};
 use crate::place::Place;
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::takeover::{Judged, take_over};
-use crate::{Life, LockError, LockGuard, record};
+use crate::{Holder, Life, LockError, LockGuard, event, network, record};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -112,7 +112,14 @@ fn break_lock(
 ) -> Result<Option<LockGuard>, LockError> {
     let Some(opened) = Opened::existing(path)? else { return Ok(None) };
     let holder = record::holder(&opened.file);
-    let Some(why) = judge.look(holder.clone(), Life::of, Instant::now()) else { return Ok(None) };
+    let sight =
+        |holder: &Holder| (Life::of(holder), holder.held_for(&me.machine, process::uptime()));
+    let Some(why) = judge.look(holder.clone(), sight, Instant::now()) else { return Ok(None) };
     let Some(holder) = holder else { return Ok(None) };
+    if let Some(kind) = network::kind_of(&opened.file) {
+        event::unbreakable(path, &holder, kind);
+        judge.give_up();
+        return Ok(None);
+    }
     take_over(path, &Judged { file, holder, why }, me)
 }

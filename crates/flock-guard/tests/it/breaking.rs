@@ -2,10 +2,14 @@
 
 use crate::other::Other;
 use crate::{events, eventually, fixture, scribble};
-use flock_guard::{Breaking, LockError, LockFile, Wait};
-use std::process::Command;
+use flock_guard::{Breaking, Life, LockError, LockFile, Machine, Wait};
+use std::process::{Command, id};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+fn uptime() -> Duration {
+    rustix::time::clock_gettime(rustix::time::ClockId::Monotonic).try_into().unwrap()
+}
 
 const SOON: Breaking = Breaking::IfHeldFor(Duration::from_millis(150));
 const LONG: Wait = Wait::UpTo(Duration::from_secs(20));
@@ -26,7 +30,10 @@ fn a_holder_that_keeps_it_too_long_loses_it_and_learns_so() {
     assert!(status.held && status.is_me, "{status:?}");
     assert_eq!(status.holder.unwrap().token, Some(guard.token()));
     let warned = lines.iter().any(|line| {
-        line.contains("broke the lock") && line.contains(&format!("pid={}", hanging.child.id()))
+        let identities = [format!(" pid={}", hanging.child.id()), format!(" by={}", id())];
+        line.starts_with("WARN broke the lock")
+            && line.contains(" age=")
+            && identities.iter().all(|identity| line.contains(identity))
     });
     assert!(warned, "{lines:?}");
     hanging.end();
@@ -82,6 +89,41 @@ fn a_child_of_a_dead_holder_cannot_keep_it() {
     let lock = fixture.lock.clone().breaking(Breaking::IfDead);
     lock.exclusive(LONG).unwrap().check().unwrap();
     assert!(Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
+}
+
+#[test]
+fn a_holder_that_nobody_has_buried_is_dead_too() {
+    let fixture = fixture();
+    let mut holder = Other::start("hold-and-hand-to-a-child", &fixture.lock);
+    let child = holder.says();
+    let mut zombie = holder.make_zombie();
+    // Its first thread ends before the others do.
+    eventually("it has ended", || {
+        let life = fixture.lock.status().unwrap().life;
+        life == Some(Life::Dead { why: "its process has ended" })
+    });
+    let lock = fixture.lock.clone().breaking(Breaking::IfDead);
+    let start = Instant::now();
+    lock.exclusive(LONG).unwrap().check().unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(2), "it had no time to end");
+    zombie.wait().unwrap();
+    assert!(Command::new("kill").args(["-KILL", &child]).status().unwrap().success());
+}
+
+#[test]
+fn an_age_that_was_written_down_counts_at_once() {
+    let fixture = fixture();
+    let mut hanging = Other::start("hold", &fixture.lock);
+    assert_eq!(hanging.says(), "held");
+    let holder = fixture.lock.status().unwrap().holder.unwrap();
+    let old = Duration::from_millis(1200);
+    eventually("the holder has had it for a while", || {
+        holder.held_for(&Machine::here(), uptime()).is_some_and(|held| held > old)
+    });
+    // A waiter that had to watch for itself would give up first.
+    let lock = fixture.lock.clone().breaking(Breaking::IfHeldFor(old));
+    lock.exclusive(Wait::UpTo(Duration::from_millis(1000))).unwrap().check().unwrap();
+    hanging.end();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The record: what it says, what it survives, and that it decides nothing.
 
 use crate::{events, fixture, scribble};
-use flock_guard::{LockError, Wait};
+use flock_guard::{Holder, LockError, Machine, Wait};
 use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ fn the_record_names_the_holder_in_plain_json() {
     for key in ["hostname", "boot_id", "command"] {
         assert!(!record[key].as_str().unwrap().is_empty(), "{key}");
     }
-    for key in ["start_time", "pid_namespace"] {
+    for key in ["start_time", "pid_namespace", "monotonic_ms"] {
         assert!(record[key].as_u64().unwrap() > 0, "{key}");
     }
 
@@ -66,7 +66,7 @@ fn whoever_finds_the_lock_busy_learns_who_has_it() {
     let error = thread::scope(|scope| {
         scope.spawn(|| it.lock.exclusive(Wait::Never).map(drop).unwrap_err()).join().unwrap()
     });
-    let LockError::Busy { path, waited, holder } = error else { panic!("{error:?}") };
+    let LockError::Busy { path, waited, holder, .. } = error else { panic!("{error:?}") };
     assert_eq!((path.as_path(), waited), (it.lock.path(), Duration::ZERO));
     assert_eq!(holder.unwrap().token, Some(guard.token()));
 }
@@ -145,6 +145,33 @@ fn nothing_in_a_record_reaches_a_terminal_raw() {
     let holder = it.lock.status().unwrap().holder.unwrap();
     assert_eq!(holder.to_string(), "pid 1 on \u{fffd}[2Jweb since a\u{fffd}b");
     assert_eq!(holder.command.as_deref(), Some("\u{fffd}"));
+}
+
+#[test]
+fn an_age_counts_in_one_boot_of_one_machine_only() {
+    let here = Machine::here();
+    let seconds = Duration::from_secs;
+    let Machine { machine_id: Some(machine), boot_id: Some(boot), .. } = &here else { return };
+    let record = |machine: &str, boot: &str, namespace: u64| {
+        let text = format!(
+            r#"{{"pid":1,"machine_id":"{machine}","boot_id":"{boot}","pid_namespace":{namespace},"monotonic_ms":5000}}"#
+        );
+        serde_json::from_str::<Holder>(&text).unwrap()
+    };
+    let namespace = here.pid_namespace.unwrap();
+    let table = [
+        (record(machine, boot, namespace), seconds(9), Some(seconds(4))),
+        (record(machine, boot, namespace), seconds(5), Some(Duration::ZERO)),
+        (record(machine, boot, namespace), seconds(4), None),
+        (record("elsewhere", boot, namespace), seconds(9), None),
+        (record(machine, "before", namespace), seconds(9), None),
+        (record(machine, boot, 1), seconds(9), None),
+    ];
+    for (holder, uptime, age) in table {
+        assert_eq!(holder.held_for(&here, uptime), age, "{holder:?} at {uptime:?}");
+    }
+    let unknown = record(machine, boot, namespace);
+    assert_eq!(unknown.held_for(&Machine::default(), seconds(9)), None);
 }
 
 #[test]

@@ -10,7 +10,9 @@ mod life;
 mod other;
 mod processes;
 mod registry;
+mod several;
 mod shared;
+mod strangers;
 mod waiting;
 
 use flock_guard::LockFile;

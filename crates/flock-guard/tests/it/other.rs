@@ -1,8 +1,8 @@
 //! Another process: this test program once more, told what to do through its
 //! standard input.
 
-use crate::events;
-use flock_guard::{LockFile, Wait};
+use crate::{events, eventually};
+use flock_guard::{Breaking, LockFile, Wait};
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -18,7 +18,19 @@ pub(crate) struct Other {
 
 impl Other {
     pub(crate) fn start(role: &str, lock: &LockFile) -> Other {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Other::run(Command::new(std::env::current_exe().unwrap()), role, lock)
+    }
+
+    /// Starts it by another program, which gets `words` before its path.
+    pub(crate) fn start_under(words: &[&str], role: &str, lock: &LockFile) -> Other {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(std::env::current_exe().unwrap());
+        Other::run(command, role, lock)
+    }
+
+    /// Starts it as another program file, or as another user.
+    pub(crate) fn run(mut command: Command, role: &str, lock: &LockFile) -> Other {
+        let mut child = command
             .args(["--exact", "other::process", "--ignored", "--nocapture"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -46,6 +58,14 @@ impl Other {
     pub(crate) fn end(mut self) {
         drop(self.stdin.take());
         assert!(self.child.wait().unwrap().success());
+    }
+
+    /// SIGKILL, and lets it be a zombie: nobody asks how it ended before this returns it.
+    pub(crate) fn make_zombie(mut self) -> Child {
+        self.child.kill().unwrap();
+        let stat = format!("/proc/{}/stat", self.child.id());
+        eventually("it is a zombie", || std::fs::read_to_string(&stat).unwrap().contains(") Z "));
+        self.child
     }
 
     /// SIGKILL, and waits until it is gone.
@@ -80,6 +100,12 @@ fn process() {
             let child = Command::new("sleep").arg("600").stdin(copy).stdout(Stdio::null()).spawn();
             say(child.unwrap().id());
             assert!(lines.next().is_none());
+        }
+        "judge" => {
+            say(format!("{:?}", lock.status().unwrap().life));
+            let lock = lock.breaking(Breaking::IfDead);
+            let broken = lock.exclusive(Wait::UpTo(Duration::from_millis(2400)));
+            say(if broken.is_ok() { "broken" } else { "left alone" });
         }
         "count" => {
             for _ in 0..50 {

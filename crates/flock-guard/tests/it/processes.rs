@@ -80,7 +80,10 @@ fn a_child_that_was_handed_the_lock_holds_it_beyond_its_parent() {
     if Machine::here().machine_id.is_some() {
         assert!(matches!(Life::of(&holder), Life::Dead { .. }));
     }
-    assert!(it.lock.exclusive(Wait::UpTo(Duration::from_millis(5))).is_err());
+    assert_eq!(status.keepers, [child.cast_unsigned()], "who has it now");
+    let error = it.lock.exclusive(Wait::UpTo(Duration::from_millis(5))).unwrap_err();
+    let keeps = format!("(held by pid {child}, which got it from pid {pid} on ");
+    assert!(error.to_string().contains(&keeps), "{error}");
 
     let child = rustix::process::Pid::from_raw(child).unwrap();
     rustix::process::kill_process(child, rustix::process::Signal::KILL).unwrap();
