@@ -6,6 +6,7 @@ mod breaker;
 mod contention;
 mod cutoff;
 mod faults;
+mod github;
 mod history;
 mod ids;
 mod journey;

@@ -23,6 +23,16 @@ const TOOLS: &[Tool] = &[
         needed_by: "tests of sessions on a server; each starts its own",
     },
     Tool {
+        program: "shellcheck",
+        debian_package: "shellcheck",
+        needed_by: "the test that reads the scripts of `govctl init`",
+    },
+    Tool {
+        program: "/usr/sbin/sshd",
+        debian_package: "openssh-server",
+        needed_by: "tests of the deploy script of `govctl init`; each starts its own",
+    },
+    Tool {
         program: "strace",
         debian_package: "strace",
         needed_by: "crash tests that kill a writer at one system call",
@@ -52,7 +62,7 @@ pub(crate) fn run() -> Result<()> {
     }
     if let Some(tool) = missing().first() {
         bail!(
-            "`{}` was installed, and still `{} --version` fails",
+            "`{}` was installed, and still `{}` cannot be started",
             tool.debian_package,
             tool.program
         );
@@ -61,7 +71,15 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn missing() -> Vec<&'static Tool> {
-    TOOLS.iter().filter(|tool| !process::works(&[tool.program, "--version"])).collect()
+    TOOLS.iter().filter(|tool| !is_there(tool.program)).collect()
+}
+
+/// A program with a path need not be on the search path, and `sshd` knows no `--version`.
+fn is_there(program: &str) -> bool {
+    match program.starts_with('/') {
+        true => process::works(&["test", "-x", program]),
+        false => process::works(&[program, "--version"]),
+    }
 }
 
 /// A toolchain can be installed without these two, and some images do.

@@ -134,6 +134,7 @@ enum Command {
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
     State(commands::state::StateCommand),
+    Init(commands::init::InitArgs),
     Demo(commands::demo::DemoArgs),
     Completions(commands::completions::CompletionsArgs),
 }
@@ -156,6 +157,7 @@ impl Cli {
             Command::Breaker(command) => commands::breaker::run(command, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
+            Command::Init(args) => commands::init::run(args, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),
             Command::Completions(args) => commands::completions::run(args, out),
         }

@@ -138,6 +138,13 @@ impl Git {
         }
     }
 
+    /// The branch that is checked out, if one is; it need not have a commit yet.
+    pub(crate) fn branch(&self) -> Result<Option<String>, CliError> {
+        let output = self.run(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        let branch = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok((output.status.success() && !branch.is_empty()).then_some(branch))
+    }
+
     /// The URL of the remote `origin`, if there is one.
     pub(crate) fn origin(&self) -> Result<Option<String>, CliError> {
         let output = self.run(&["config", "--get", "remote.origin.url"])?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy, explain,
-        history, ids, session, state, status,
+        history, ids, init, session, state, status,
     },
     exit, view,
 };
@@ -48,6 +48,7 @@ const REPORTS: &[Report] = &[
         "Answer of `ids map` and `link`, one entry of `ids find`, `show` and `list`",
         of::<ids::Mapped>,
     ),
+    ("govctl.init/1", "Answer of `init`", of::<init::Report>),
     ("govctl.reason/1", "Answer of `explain REASON`", of::<explain::Meaning>),
     (
         "govctl.session-change/1",

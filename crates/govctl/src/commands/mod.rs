@@ -13,6 +13,7 @@ pub(crate) mod deploy;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod ids;
+pub(crate) mod init;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod session;

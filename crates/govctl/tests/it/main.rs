@@ -15,6 +15,7 @@ mod deploys;
 mod git;
 mod handled;
 mod ids;
+mod init;
 mod json_schema;
 mod misuse;
 mod repository;

@@ -84,6 +84,7 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["session", "create", "planner", "--metadata", "topic=ships"], 0),
     (&["session", "list"], 0),
     (&["session", "touch", "sess_gone"], 1),
+    (&["init"], 0),
     (&["demo"], 0),
     (&["check", "HEAD"], 2),
     (&["status", "--frob"], 2),

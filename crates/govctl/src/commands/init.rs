@@ -1,0 +1,150 @@
+//! `govctl init`
+
+use std::{
+    fmt, fs,
+    fs::{OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    exit::{CliError, Exit},
+    github::templates::{File, files, is_plain},
+    output::Output,
+};
+
+/// Write a configuration, two workflows and a deploy script
+///
+/// `.booty.yml`, `.github/workflows/verify-main.yml`, `.github/workflows/deploy.yml` and
+/// `deploy.sh`, at the top of the work tree. A file that is there is left as it is.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// Replace the files that are there
+    #[arg(long)]
+    force: bool,
+    /// The branch that is deployed from [default: the one that is checked out, else main]
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+}
+
+pub(crate) fn run(args: &InitArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let git = context.git();
+    let top = git.top_level()?;
+    let branch = match (&args.branch, &top) {
+        (Some(branch), _) => branch.clone(),
+        (None, Some(_)) => git.branch()?.unwrap_or_else(|| "main".to_owned()),
+        (None, None) => "main".to_owned(),
+    };
+    if !is_plain(&branch) {
+        let message = format!("`{branch}` cannot be written into a workflow as a branch");
+        return Err(CliError::usage(message).hint("govctl init --branch main"));
+    }
+    let top = top.unwrap_or_else(|| context.workspace.clone());
+    let files = files(&branch, |name| top.join(name).is_file());
+    let files: Result<Vec<_>, CliError> = files
+        .iter()
+        .map(|file| Ok(Written { path: file.path, action: written(&top, file, args.force)? }))
+        .collect();
+    out.report(&Report { schema: "govctl.init/1", branch, files: files? })?;
+    Ok(Exit::Yes)
+}
+
+/// Writes one file, or leaves the one that is there.
+fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
+    let path = top.join(file.path);
+    let failed = |error: io::Error| {
+        CliError::broken(format!("cannot write `{}`", path.display())).because(&error)
+    };
+    let dir = path.parent().unwrap_or(top);
+    fs::create_dir_all(dir).map_err(failed)?;
+    // A link in a repository of somebody else must not lead us out of it.
+    let (dir, top) = (dir.canonicalize().map_err(failed)?, top.canonicalize().map_err(failed)?);
+    if !dir.starts_with(&top) {
+        return Err(outside(&path));
+    }
+    let mode = if file.is_executable { 0o755 } else { 0o644 };
+    // Taking the name and finding that it is taken are one step, also for a broken link.
+    match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
+        Ok(mut new) => {
+            new.write_all(file.text.as_bytes()).map_err(|error| {
+                fs::remove_file(&path).ok(); // Half a file would be left as it is next time.
+                failed(error)
+            })?;
+            Ok(Action::Written)
+        }
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
+        Err(_) if !force => Ok(Action::Kept),
+        Err(_) => {
+            // Replacing follows a link to what it names.
+            if path.canonicalize().is_ok_and(|real| !real.starts_with(&top)) {
+                return Err(outside(&path));
+            }
+            atomic_file::replace(&path, file.text.as_bytes()).map_err(|error| {
+                CliError::broken(format!("cannot replace `{}`", path.display())).because(&error)
+            })?;
+            if file.is_executable {
+                fs::set_permissions(&path, Permissions::from_mode(mode)).map_err(failed)?;
+            }
+            Ok(Action::Replaced)
+        }
+    }
+}
+
+fn outside(path: &Path) -> CliError {
+    CliError::broken(format!("`{}` leads out of the work tree", path.display()))
+}
+
+/// What was done to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// It was not there.
+    Written,
+    /// It was there, and is as it was.
+    Kept,
+    /// It was there, and `--force` was given.
+    Replaced,
+}
+
+/// What was written and what was left.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
+    schema: &'static str,
+    /// The branch that the workflows are for.
+    branch: String,
+    /// The files, from the top of the work tree.
+    files: Vec<Written>,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Written {
+    /// Where it is, from the top of the work tree.
+    path: &'static str,
+    /// What was done to it.
+    action: Action,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Written { path, action } in &self.files {
+            let word = match action {
+                Action::Written => "written",
+                Action::Kept => "kept",
+                Action::Replaced => "replaced",
+            };
+            writeln!(f, "{word:<9} {path}")?;
+        }
+        if self.files.iter().any(|file| file.action == Action::Kept) {
+            writeln!(f, "\nwhat was there is as it was; --force replaces it")?;
+        }
+        writeln!(f, "\nnext:\n  govctl config check\n  govctl check HEAD")
+    }
+}

@@ -1,0 +1,24 @@
+//! Repositories at GitHub: their workflows, the script that deploys.
+
+mod deploy_script;
+mod rules;
+mod workflows;
+
+use std::path::Path;
+
+use system_tests::{Exit, Stage};
+
+/// A stage whose repository has what `govctl init` writes, committed.
+fn initialised() -> (Stage, String) {
+    let stage = Stage::new();
+    stage.govctl("init").run().whatever_is_said().exit(Exit::Yes);
+    stage.repository.git(&["add", "-A"]);
+    stage.repository.git(&["commit", "-q", "-m", "Set up govctl"]);
+    let head = stage.repository.head();
+    (stage, head)
+}
+
+/// The top of our own repository.
+fn our_top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
