@@ -22,6 +22,10 @@ pub struct Deliveries(
     IndexMap<String, String>,
 );
 
+/// The key that says that these came back from a backup, and may lack one. No delivery has it,
+/// and the old program looks it up as little as we do.
+const RESTORED: &str = "restored_from_backup";
+
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "only a new claim gives leave to deliver"]
@@ -46,7 +50,7 @@ pub enum Keep {
 
 impl Keep {
     /// The largest number per repository.
-    fn limit(self) -> usize {
+    pub(crate) fn limit(self) -> usize {
         match self {
             Keep::All | Keep::Newest(0) => usize::MAX,
             Keep::Newest(limit) => usize::try_from(limit).unwrap_or(usize::MAX),
@@ -135,6 +139,31 @@ impl Deliveries {
         self.forget_oldest(repo, count.saturating_sub(keep.limit()))
     }
 
+    /// Whether they may lack a delivery, because they came back from a backup and nobody has
+    /// looked for what that lacks. Then one that is not found may have been handled.
+    #[must_use]
+    pub fn may_lack_one(&self) -> bool {
+        self.0.contains_key(RESTORED)
+    }
+
+    /// Whether there is no delivery under `key`, as [`DeliveryKey`] prints it.
+    pub(crate) fn lacks(&self, key: &str) -> bool {
+        !self.0.contains_key(key)
+    }
+
+    /// Adds what was missing; now none is.
+    pub(crate) fn complete(&mut self, missing: impl Iterator<Item = (String, String)>) {
+        self.accepted();
+        self.0.extend(missing);
+    }
+
+    /// Takes the claim of `id` away.
+    pub(crate) fn forget(&mut self, key: &str, id: &str) {
+        if self.0.get(key).map(String::as_str) == Some(id) {
+            self.0.shift_remove(key);
+        }
+    }
+
     fn forget_oldest(&mut self, repo: &Repo, count: usize) -> usize {
         let mut left = count;
         if count > 0 {
@@ -151,7 +180,7 @@ impl Deliveries {
 /// Whether `key` is the key of a delivery to `repo`.
 fn is_of(key: &str, repo: &Repo) -> bool {
     let subject = key.strip_prefix(repo.as_str()).and_then(|rest| rest.strip_prefix(':'));
-    subject.is_some_and(|subject| subject.parse::<Subject>().is_ok())
+    subject.is_some_and(Subject::is_one)
 }
 
 impl Schema for Deliveries {
@@ -159,7 +188,12 @@ impl Schema for Deliveries {
     const FORMAT: Option<u64> = None;
 
     fn restored(&mut self) -> Result<(), String> {
-        Err("it lacks the last change".to_owned())
+        self.0.insert(RESTORED.to_owned(), "a delivery may be missing".to_owned());
+        Ok(())
+    }
+
+    fn accepted(&mut self) {
+        self.0.shift_remove(RESTORED);
     }
 }
 

@@ -1,8 +1,11 @@
 //! The deliveries in their document: claimed by one, durable before the answer.
 
-use state_store::{Change, Document, Key, Store};
+use state_store::{Change, Document, Key, Store, UpdateError};
 
-use crate::{Claim, Deliveries, Delivery, DeliveryId, DeliveryKey, Keep, Repo, StateError};
+use crate::{
+    AuditLog, Claim, Deliveries, Delivery, DeliveryId, DeliveryKey, Keep, NoWitness, Repo,
+    StateError,
+};
 
 const KEY: Key = Key::fixed("delivery_ids.json");
 
@@ -12,7 +15,14 @@ const KEY: Key = Key::fixed("delivery_ids.json");
 /// [`Claim::New`], and that answer survives a power cut. A document that cannot be read or
 /// trusted is an error, never "not handled".
 ///
+/// A document that came back from its backup lacks the last change, perhaps a claim. It answers
+/// nothing until the audit log has told which ([`witnessed_by`](DeliveryCache::witnessed_by)) or
+/// a person has accepted it.
+///
 /// # Limits
+///
+/// The log can tell of what was written down there, and not of deliveries that another program
+/// claims without it.
 ///
 /// The cache is bounded: a delivery that has left it looks new. [`Keep`] says how many stay.
 ///
@@ -36,13 +46,21 @@ const KEY: Key = Key::fixed("delivery_ids.json");
 pub struct DeliveryCache {
     document: Document<Deliveries>,
     keep: Keep,
+    witness: Option<AuditLog>,
 }
 
 impl DeliveryCache {
     /// The deliveries in `store`, of which `keep` stay when one is added.
     #[must_use]
     pub fn new(store: &Store, keep: Keep) -> DeliveryCache {
-        DeliveryCache { document: store.document(KEY), keep }
+        DeliveryCache { document: store.document(KEY), keep, witness: None }
+    }
+
+    /// Asks `log` what the deliveries lack once they came back from a backup. Without one, or if
+    /// it does not tell, every question is then an error until a person has looked.
+    #[must_use]
+    pub fn witnessed_by(self, log: AuditLog) -> DeliveryCache {
+        DeliveryCache { witness: Some(log), ..self }
     }
 
     /// Names the document for people.
@@ -56,7 +74,7 @@ impl DeliveryCache {
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`]: nobody knows whether it was handled.
+    /// [`StateError::Store`], [`StateError::OneChangeOld`]: nobody knows whether it was handled.
     pub fn find(&self, key: &DeliveryKey) -> Result<Option<String>, StateError> {
         Ok(self.load()?.find(key).map(str::to_owned))
     }
@@ -66,16 +84,17 @@ impl DeliveryCache {
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`]: the delivery is not the caller's. It may be recorded as theirs
-    /// if the store says *unknown*.
+    /// [`StateError::Store`], [`StateError::OneChangeOld`]: the delivery is not the caller's. It
+    /// may be recorded as theirs if the store says *unknown*.
     pub fn claim(&self, key: &DeliveryKey, id: &DeliveryId) -> Result<Claim, StateError> {
-        Ok(self.document.update(|deliveries| match deliveries.claim(key, id) {
-            Claim::New => {
-                deliveries.prune_repo(key.repo(), self.keep);
-                Change::Write(Claim::New)
+        self.update(|deliveries| {
+            let claim = deliveries.claim(key, id);
+            if claim != Claim::New {
+                return Change::Keep(claim);
             }
-            already => Change::Keep(already),
-        })?)
+            deliveries.prune_repo(key.repo(), self.keep);
+            Change::Write(claim)
+        })
     }
 
     /// Records that `id` handled the delivery, whatever was there before.
@@ -84,11 +103,11 @@ impl DeliveryCache {
     ///
     /// [`StateError::Store`]: it is not recorded, except perhaps if the store says *unknown*.
     pub fn record(&self, key: &DeliveryKey, id: &DeliveryId) -> Result<(), StateError> {
-        Ok(self.document.update(|deliveries| {
+        self.update(|deliveries| {
             deliveries.record(key, id);
             deliveries.prune_repo(key.repo(), self.keep);
             Change::Write(())
-        })?)
+        })
     }
 
     /// Gives the claim of `id` on the delivery back: it provably was not handled. Returns
@@ -98,9 +117,9 @@ impl DeliveryCache {
     ///
     /// [`StateError::Store`]: the claim stands, except perhaps if the store says *unknown*.
     pub fn give_back(&self, key: &DeliveryKey, id: &DeliveryId) -> Result<bool, StateError> {
-        Ok(self.document.update(|deliveries| {
+        self.update(|deliveries| {
             if deliveries.give_back(key, id) { Change::Write(true) } else { Change::Keep(false) }
-        })?)
+        })
     }
 
     /// Returns the deliveries, of one repository or all of them, in order of arrival.
@@ -119,14 +138,47 @@ impl DeliveryCache {
     ///
     /// [`StateError::Store`]: none was forgotten, except perhaps if the store says *unknown*.
     pub fn prune(&self, keep: Keep) -> Result<usize, StateError> {
-        Ok(self.document.update(|deliveries| match deliveries.prune(keep) {
+        self.update(|deliveries| match deliveries.prune(keep) {
             0 => Change::Keep(0),
             count => Change::Write(count),
-        })?)
+        })
     }
 
     /// No document means that nothing was handled yet; one that cannot be trusted does not.
     fn load(&self) -> Result<Deliveries, StateError> {
-        Ok(self.document.load()?.unwrap_or_default())
+        let mut deliveries = self.document.load()?.unwrap_or_default();
+        self.complete(&mut deliveries)?;
+        Ok(deliveries)
+    }
+
+    fn update<R>(
+        &self,
+        mut change: impl FnMut(&mut Deliveries) -> Change<R>,
+    ) -> Result<R, StateError> {
+        let updated = self.document.try_update(|deliveries| {
+            let was_completed = self.complete(deliveries)?;
+            Ok(match change(deliveries) {
+                Change::Keep(answer) if was_completed => Change::Write(answer),
+                change => change,
+            })
+        });
+        updated.map_err(|error| match error {
+            UpdateError::Refused(incomplete) => incomplete,
+            UpdateError::Store(error) => error.into(),
+        })
+    }
+
+    /// Adds what deliveries that came back from a backup lack. Returns whether they did.
+    fn complete(&self, deliveries: &mut Deliveries) -> Result<bool, StateError> {
+        if !deliveries.may_lack_one() {
+            return Ok(false);
+        }
+        let completed = match &self.witness {
+            Some(log) => log.complete(deliveries, self.keep),
+            None => Err(NoWitness::NotAsked),
+        };
+        let place = || self.place();
+        completed.map_err(|source| StateError::OneChangeOld { place: place(), source })?;
+        Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 
 use state_store::StoreError;
 
-use crate::Owner;
+use crate::{NoWitness, Owner};
 
 /// Why the state could not be read or changed, told apart by what the caller can do.
 ///
@@ -23,6 +23,15 @@ pub enum StateError {
         found: Owner,
         /// Whose it should be.
         wanted: Owner,
+    },
+    /// The document came back from its backup, which lacks one change, and nothing tells which
+    /// one. Nothing was changed; a person compares it with the other records and accepts it.
+    #[error("`{place}` came back from its backup, and nothing tells what that lacks")]
+    OneChangeOld {
+        /// The document.
+        place: String,
+        /// Why the audit log does not tell.
+        source: NoWitness,
     },
     /// The audit log is not what this system wrote. Nothing was changed; a person finds out
     /// what happened to it.

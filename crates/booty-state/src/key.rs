@@ -47,12 +47,19 @@ impl FromStr for Subject {
         if let Ok(sha) = text.parse() {
             return Ok(Subject::Commit(sha));
         }
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=WORD_MAX).contains(&text.len()) && text.bytes().all(is_word) {
+        if Subject::is_one(text) {
             Ok(Subject::Other(Word(text.to_owned())))
         } else {
             Err(InvalidName::Subject { found: text.to_owned() })
         }
+    }
+}
+
+impl Subject {
+    /// Whether `text` is a subject. Commit ids are words, too, so one look is enough.
+    pub(crate) fn is_one(text: &str) -> bool {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        (1..=WORD_MAX).contains(&text.len()) && text.bytes().all(is_word)
     }
 }
 

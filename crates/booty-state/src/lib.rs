@@ -68,6 +68,7 @@ mod repo;
 mod result;
 mod sha;
 mod transition;
+mod witness;
 
 pub use approval::{Approval, Approvals, Standing, Withdrawn};
 pub use approval_store::ApprovalStore;
@@ -88,6 +89,7 @@ pub use release_store::ReleaseStore;
 pub use repo::Repo;
 pub use result::DeployResult;
 pub use sha::Sha;
+pub use witness::NoWitness;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -43,6 +43,10 @@ pub struct ReleaseState {
     /// Which environment it is about. There if `repo` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// Whether it came back from a backup, which lacks one transition, and nobody has found out
+    /// which.
+    #[serde(skip_serializing_if = "is_false")]
+    pub restored_from_backup: bool,
     /// Keys that this version does not know, kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
@@ -168,8 +172,18 @@ impl Schema for ReleaseState {
     }
 
     fn restored(&mut self) -> Result<(), String> {
-        Err("it lacks the last change".to_owned())
+        self.restored_from_backup = true;
+        Ok(())
     }
+
+    fn accepted(&mut self) {
+        self.restored_from_backup = false;
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The old program reads `null` as the default, so it may be there.

@@ -2,7 +2,7 @@
 
 use state_store::{Change, Document, Key, Store, UpdateError};
 
-use crate::{DeployResult, Moment, Owner, ReleaseState, Sha, StateError};
+use crate::{AuditLog, DeployResult, Moment, NoWitness, Owner, ReleaseState, Sha, StateError};
 
 const KEY: Key = Key::fixed("release.json");
 
@@ -33,13 +33,14 @@ const KEY: Key = Key::fixed("release.json");
 pub struct ReleaseStore {
     document: Document<ReleaseState>,
     owner: Option<Owner>,
+    witness: Option<AuditLog>,
 }
 
 impl ReleaseStore {
     /// The release state in `store`.
     #[must_use]
     pub fn new(store: &Store) -> ReleaseStore {
-        ReleaseStore { document: store.document(KEY), owner: None }
+        ReleaseStore { document: store.document(KEY), owner: None, witness: None }
     }
 
     /// Lets nobody but `owner` use it: the state of another repository or environment is an
@@ -48,6 +49,13 @@ impl ReleaseStore {
     #[must_use]
     pub fn owned_by(self, owner: Owner) -> ReleaseStore {
         ReleaseStore { owner: Some(owner), ..self }
+    }
+
+    /// Asks `log` what the state lacks once it came back from a backup. Without one, or if it
+    /// does not tell, the state is then an error until a person has looked.
+    #[must_use]
+    pub fn witnessed_by(self, log: AuditLog) -> ReleaseStore {
+        ReleaseStore { witness: Some(log), ..self }
     }
 
     /// Names the document for people.
@@ -63,9 +71,11 @@ impl ReleaseStore {
     ///
     /// - [`StateError::Store`]: the document cannot be read or trusted.
     /// - [`StateError::Foreign`]: it is somebody else's.
+    /// - [`StateError::OneChangeOld`]: it lacks a transition, and nothing tells which.
     pub fn load(&self) -> Result<ReleaseState, StateError> {
-        let state = self.document.load()?.unwrap_or_default();
+        let mut state = self.document.load()?.unwrap_or_default();
         self.check_owner(&state)?;
+        self.catch_up(&mut state)?;
         Ok(state)
     }
 
@@ -75,6 +85,8 @@ impl ReleaseStore {
     ///
     /// - [`StateError::Store`]; nothing was changed, except perhaps if the store says *unknown*.
     /// - [`StateError::Foreign`]: it is somebody else's, and was not changed.
+    /// - [`StateError::OneChangeOld`]: it lacks a transition, nothing tells which, and it was not
+    ///   changed.
     pub fn attempt_started(&self, sha: &Sha, now: Moment) -> Result<ReleaseState, StateError> {
         self.update(|state| {
             state.attempt_started(sha, now);
@@ -128,7 +140,8 @@ impl ReleaseStore {
     ) -> Result<ReleaseState, StateError> {
         let updated = self.document.try_update(|state| {
             self.check_owner(state)?;
-            if !transition(state) {
+            let was_behind = self.catch_up(state)?;
+            if !transition(state) && !was_behind {
                 return Ok(Change::Keep(state.clone()));
             }
             if let Some(owner) = &self.owner {
@@ -137,9 +150,24 @@ impl ReleaseStore {
             Ok(Change::Write(state.clone()))
         });
         updated.map_err(|error| match error {
-            UpdateError::Refused(foreign) => foreign,
+            UpdateError::Refused(refusal) => refusal,
             UpdateError::Store(error) => error.into(),
         })
+    }
+
+    /// Makes the transition that a state which came back from a backup lacks. Returns whether it
+    /// may lack one.
+    fn catch_up(&self, state: &mut ReleaseState) -> Result<bool, StateError> {
+        if !state.restored_from_backup {
+            return Ok(false);
+        }
+        let caught_up = match &self.witness {
+            Some(log) => log.catch_up(state),
+            None => Err(NoWitness::NotAsked),
+        };
+        let place = || self.place();
+        caught_up.map_err(|source| StateError::OneChangeOld { place: place(), source })?;
+        Ok(true)
     }
 
     fn check_owner(&self, state: &ReleaseState) -> Result<(), StateError> {

@@ -12,12 +12,14 @@ use crate::{
     envelope::{Envelope, Part, unknown_parts},
 };
 
-/// `{"counters": {tracker: number, or {key: number}}, "floor", "updated", "version"}`
+/// `{"counters": {tracker: number, or {key: number}}, "floor", "lost", "updated", "version"}`
 #[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "FoundFile")]
 pub(crate) struct CountersFile {
     pub(crate) counters: Counters,
     pub(crate) envelope: Envelope,
+    /// How many changes a fall back has lost whose numbers nobody has skipped yet.
+    pub(crate) lost: u64,
 }
 
 impl Schema for CountersFile {
@@ -25,8 +27,26 @@ impl Schema for CountersFile {
         self.envelope.check()
     }
 
+    /// The lost change has handed out at most one number. Which one it was depends on what is
+    /// recorded, so it is skipped by the next change, which knows.
     fn restored(&mut self) -> Result<(), String> {
-        Err("it lacks the last change".to_owned())
+        self.lost = self.lost.saturating_add(1);
+        Ok(())
+    }
+}
+
+impl CountersFile {
+    /// Skips what the lost changes may have handed out beyond what is `mapped`. Returns whether
+    /// there were any.
+    pub(crate) fn skip_lost<'a>(
+        &mut self,
+        mapped: impl IntoIterator<Item = (&'a Series, u64)>,
+    ) -> bool {
+        let lost = std::mem::take(&mut self.lost);
+        if lost > 0 {
+            self.counters.skip(lost, mapped);
+        }
+        lost > 0
     }
 }
 
@@ -52,6 +72,9 @@ impl Serialize for CountersFile {
         if *floor > 0 {
             parts.insert("floor", Part::Number(*floor));
         }
+        if self.lost > 0 {
+            parts.insert("lost", Part::Number(self.lost));
+        }
         parts.serialize(serializer)
     }
 }
@@ -62,6 +85,8 @@ struct FoundFile {
     counters: Found,
     #[serde(default)]
     floor: u64,
+    #[serde(default)]
+    lost: u64,
     #[serde(flatten)]
     envelope: Envelope,
 }
@@ -81,7 +106,7 @@ impl TryFrom<FoundFile> for CountersFile {
     type Error = InvalidId;
 
     fn try_from(file: FoundFile) -> Result<CountersFile, InvalidId> {
-        let FoundFile { counters: found, floor, envelope } = file;
+        let FoundFile { counters: found, floor, lost, envelope } = file;
         let mut last = BTreeMap::new();
         for (tracker, number) in
             [(Tracker::AzureDevops, found.azure_devops), (Tracker::Github, found.github)]
@@ -95,6 +120,7 @@ impl TryFrom<FoundFile> for CountersFile {
                 *counter = number.max(*counter);
             }
         }
-        Ok(CountersFile { counters: Counters { last, floor, unknown: found.unknown }, envelope })
+        let counters = Counters { last, floor, unknown: found.unknown };
+        Ok(CountersFile { counters, envelope, lost })
     }
 }

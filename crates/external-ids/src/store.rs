@@ -27,6 +27,10 @@ const COUNTERS: Key = Key::fixed("external_id_counters.json");
 ///
 /// # Limits
 ///
+/// Counters that fall back to their backup lack one change, and skip the number that it may have
+/// handed out. A mapping that falls back lacks the last id that was recorded: its number is not
+/// handed out again, but its internal id gets another one if it is asked for.
+///
 /// A program that reads before it takes a lock, as the replaced one does, or takes none, can undo
 /// what was recorded in between. A counter that is then too low is noticed only if the number was
 /// recorded.
@@ -158,8 +162,8 @@ impl ExternalIds {
     }
 
     /// Skips, in every series, what the last `lost_commits` changes of the counters may have
-    /// handed out. For whoever brought the counters back from a backup, before anything else is
-    /// asked of them; a backup beside the document lacks one change.
+    /// handed out. For whoever brought the counters back from an older copy, before anything else
+    /// is asked of them. A fall back to the backup beside the document does it by itself.
     ///
     /// # Errors
     ///
@@ -185,11 +189,16 @@ impl ExternalIds {
     /// Damaged counters are not overwritten: they have to be set aside first.
     pub fn rebuild_counters(&self, floor: u64, now: SystemTime) -> Result<(), IdsError> {
         let registry = self.load()?;
-        Ok(self.counters.update(|file| {
-            file.counters.raise(floor, registry.all_largest());
-            file.envelope.stamp(now);
-            Change::Write(())
-        })?)
+        // Twice, so that the version before, which a fall back brings back, has the floor too.
+        for _ in 0..2 {
+            self.counters.update(|file| {
+                file.skip_lost(registry.all_largest());
+                file.counters.raise(floor, registry.all_largest());
+                file.envelope.stamp(now);
+                Change::Write(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Takes the next number from the counters. It is ours, durably, when this returns.
@@ -211,18 +220,31 @@ impl ExternalIds {
         now: SystemTime,
         mut change: impl FnMut(&mut Counters) -> Result<Change<R>, IdsError>,
     ) -> Result<R, IdsError> {
-        try_change(&self.counters, |file| {
-            // Counters are written before the first id is: these are lost. Beginning again at the
-            // largest number that is recorded would repeat those that were only handed out.
-            if file.envelope.is_new() && registry.all_largest().next().is_some() {
-                return Err(IdsError::CountersMissing {
-                    counters: self.counters.place(),
-                    mapping: self.mapping.place(),
-                });
+        loop {
+            let changed = try_change(&self.counters, |file| {
+                // Counters are written before the first id is: these are lost. Beginning again at
+                // the largest number that is recorded would repeat those only handed out.
+                if file.envelope.is_new() && registry.all_largest().next().is_some() {
+                    return Err(IdsError::CountersMissing {
+                        counters: self.counters.place(),
+                        mapping: self.mapping.place(),
+                    });
+                }
+                file.envelope.stamp(now);
+                // A change of its own, so that the version before the next one has skipped, too:
+                // what is recorded now may be lost by then.
+                if file.skip_lost(registry.all_largest()) {
+                    return Ok(Change::Write(None));
+                }
+                change(&mut file.counters).map(|change| match change {
+                    Change::Write(answer) => Change::Write(Some(answer)),
+                    Change::Keep(answer) => Change::Keep(Some(answer)),
+                })
+            })?;
+            if let Some(answer) = changed {
+                return Ok(answer);
             }
-            file.envelope.stamp(now);
-            change(&mut file.counters)
-        })
+        }
     }
 }
 

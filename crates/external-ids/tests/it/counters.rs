@@ -175,6 +175,54 @@ fn rebuilt_counters_begin_above_what_is_recorded_and_above_the_floor() {
     assert_eq!(ids.next(&jira("LATER"), now()).unwrap().to_string(), "LATER-6", "the floor stays");
 }
 
+#[test]
+fn a_rebuilt_floor_survives_a_fall_back() {
+    let dir = tempfile::tempdir().unwrap();
+    given(dir.path(), COUNTERS, old_counters("3"));
+    let ids = ids(dir.path());
+    ids.rebuild_counters(500, now()).unwrap();
+    given(dir.path(), COUNTERS, "");
+    assert_eq!(ids.next(&jira("NEW"), now()).unwrap().to_string(), "NEW-502");
+}
+
+#[test]
+fn counters_that_fell_back_skip_what_the_lost_change_may_have_handed_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let ids = ids(dir.path());
+    let mut handed_out = vec![ids.next(&jira("PROJ"), now()).unwrap()];
+    // The lost change is one of: a number of a series that is there, and the first of a new one.
+    for (series, times) in
+        [(jira("PROJ"), 1), (jira("NEW"), 1), (jira("OTHER"), 2), (github(), 3), (jira("PROJ"), 2)]
+    {
+        for _ in 0..2 {
+            handed_out.push(ids.next(&series, now()).unwrap());
+            for _ in 0..times {
+                given(dir.path(), COUNTERS, "{");
+                // Nobody asks for a number: the fall back is noted in the document.
+                let linked =
+                    ids.link(&internal("TASK-E01-z"), &external(Tracker::Jira, "Z-1"), now());
+                linked.unwrap();
+            }
+            given(dir.path(), COUNTERS, "{\"counters\": {}");
+            let next = ids.next(&series, now()).unwrap();
+            assert!(!handed_out.contains(&next), "{next} was handed out twice");
+            handed_out.push(next);
+        }
+    }
+}
+
+#[test]
+fn counters_that_were_behind_the_mapping_skip_from_what_is_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    given(dir.path(), MAPPING, old_mapping(&[("TASK-E01-a", "PROJ-9")]));
+    given(dir.path(), COUNTERS, old_counters("3"));
+    let ids = ids(dir.path());
+    assert_eq!(ids.next(&jira("PROJ"), now()).unwrap().to_string(), "PROJ-10");
+    given(dir.path(), COUNTERS, "");
+    assert_eq!(ids.next(&jira("PROJ"), now()).unwrap().to_string(), "PROJ-11");
+    assert!(!read(dir.path(), COUNTERS).contains("lost"), "skipped once");
+}
+
 /// Puts the counters back to what they were one change before, as a restore does.
 fn restore(dir: &std::path::Path) {
     fs::copy(dir.join(format!("{COUNTERS}.bak")), dir.join(COUNTERS)).unwrap();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use state_store::Key;
 
 use crate::{
-    COUNTERS, github, internal, jira, now,
+    COUNTERS, MAPPING, github, internal, jira, now,
     shaky::{Plan, Shaky},
 };
 
@@ -137,8 +137,13 @@ enum Event {
         swaps: usize,
         applied: bool,
     },
-    /// The counters are damaged; a backup that lacks the last change takes their place.
+    /// A person brings back a copy of the counters that lacks the last change.
     Restore,
+    /// Documents are damaged, and fall back to their backups.
+    Damage {
+        counters: bool,
+        mapping: bool,
+    },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -147,6 +152,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0..2_usize, any::<bool>())
             .prop_map(|(swaps, applied)| Event::Death { swaps, applied }),
         1 => Just(Event::Restore),
+        2 => (any::<bool>(), any::<bool>())
+            .prop_map(|(counters, mapping)| Event::Damage { counters, mapping }),
     ]
 }
 
@@ -186,6 +193,14 @@ proptest! {
             match event {
                 Event::Nothing => {}
                 Event::Death { swaps, applied } => store.plan(Plan::DieAt { swaps, applied }),
+                Event::Damage { counters, mapping } => {
+                    for (key, damaged) in [(COUNTERS, counters), (MAPPING, mapping)] {
+                        let key = Key::fixed(key);
+                        if damaged && store.has_backup(&key) {
+                            store.damage(&key);
+                        }
+                    }
+                }
                 Event::Restore => {
                     if store.restore(&Key::fixed(COUNTERS)) {
                         store.ids().skip_after_restore(1, now()).unwrap();

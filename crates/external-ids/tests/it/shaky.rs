@@ -49,6 +49,20 @@ impl Shaky {
         *self.0.plan.lock().unwrap() = plan;
     }
 
+    /// Damages a document and leaves its backup as it is.
+    pub(crate) fn damage(&self, key: &Key) {
+        let mut turn = self.0.memory.turn(key, Wait::Never).unwrap();
+        if turn.load().unwrap().is_some() {
+            let (swap, _) = turn.repair(b"{", OldContents::Dropped).unwrap();
+            assert_eq!(swap, Swap::Committed);
+        }
+    }
+
+    /// Whether a damaged document could fall back.
+    pub(crate) fn has_backup(&self, key: &Key) -> bool {
+        self.0.memory.load_backup(key).unwrap().is_some()
+    }
+
     /// Brings the version before the last change back. Returns whether there was one.
     pub(crate) fn restore(&self, key: &Key) -> bool {
         let Some(before) = self.0.before.lock().unwrap().remove(key) else { return false };

@@ -1,0 +1,197 @@
+//! What the audit log knows that a document which came back from its backup does not.
+//!
+//! Such a document lacks one change. Every start of a deploy and every outcome is in the log,
+//! too, so the log tells which one, if it is whole and knows what the document says last.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use crate::{
+    AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, StateError,
+};
+
+/// Why the audit log could not tell what a document lacks.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoWitness {
+    /// None was asked.
+    #[error("no audit log was asked")]
+    NotAsked,
+    /// The log is damaged or could not be read.
+    #[error("the audit log does not tell")]
+    Untrusted(#[source] Box<StateError>),
+    /// Nothing is in the log.
+    #[error("the audit log `{log}` is empty")]
+    Empty {
+        /// The log.
+        log: String,
+    },
+    /// The log does not know what the document says last, so something else writes it, too.
+    #[error("the audit log `{log}` does not know {what}, which is the last that is on record")]
+    Lacks {
+        /// The log.
+        log: String,
+        /// What it should know.
+        what: String,
+    },
+}
+
+/// What stands for the id of a delivery that is in the log without one.
+const WITHOUT_ID: &str = "audit.jsonl";
+
+impl AuditLog {
+    /// Adds to `deliveries` what they lack, of the newest that `keep` allows.
+    pub(crate) fn complete(
+        &self,
+        deliveries: &mut Deliveries,
+        keep: Keep,
+    ) -> Result<(), NoWitness> {
+        let handled = Handled::by(self.testimony()?);
+        let newest = deliveries.list(None).last().map(|delivery| delivery.key.to_string());
+        if let Some(what) = newest.filter(|key| !handled.knows(key)) {
+            return Err(NoWitness::Lacks { log: self.place(), what: format!("`{what}`") });
+        }
+        for (key, id) in &handled.given_back {
+            deliveries.forget(key, id);
+        }
+        // Those that were pruned are not to come back as the newest.
+        let mut left = HashMap::new();
+        let mut missing = Vec::new();
+        for (key, id) in handled.claimed.into_iter().rev() {
+            let repo = key.split(':').next().unwrap_or_default().to_owned();
+            let left = left.entry(repo).or_insert(keep.limit());
+            if *left > 0 && deliveries.lacks(&key) {
+                missing.push((key, id));
+            }
+            *left = left.saturating_sub(1);
+        }
+        deliveries.complete(missing.into_iter().rev());
+        Ok(())
+    }
+
+    /// Makes of `state` what it was after the last transition in the log.
+    pub(crate) fn catch_up(&self, state: &mut ReleaseState) -> Result<(), NoWitness> {
+        let entries = self.testimony()?;
+        let is_ours = |entry: &&Entry| {
+            entry.sha.is_some() && (state.repo.is_none() || entry.repo == state.repo)
+        };
+        let ours: Vec<&Entry> = entries.iter().filter(is_ours).collect();
+        let lost_from = match &state.last_deploy_attempt_sha {
+            None => 0,
+            Some(sha) => {
+                let says_so = |entry: &&Entry| {
+                    entry.sha.as_ref() == Some(sha)
+                        && transition(entry) == Some(Some(state.last_deploy_result.clone()))
+                };
+                let last = ours.iter().rposition(says_so).ok_or_else(|| NoWitness::Lacks {
+                    log: self.place(),
+                    what: format!("{} of {}", state.last_deploy_result, sha.short()),
+                })?;
+                last + 1
+            }
+        };
+        for entry in &ours[lost_from..] {
+            let Some(sha) = &entry.sha else { continue };
+            match transition(entry) {
+                Some(Some(DeployResult::Pending)) => state.attempt_started(sha, entry.time),
+                Some(Some(result)) => state.finished(sha, result, entry.time),
+                Some(None) => drop(state.abandon(sha)),
+                None => {}
+            }
+        }
+        state.restored_from_backup = false;
+        Ok(())
+    }
+
+    /// All entries, if not one was changed, removed or moved.
+    fn testimony(&self) -> Result<Vec<Entry>, NoWitness> {
+        let untrusted = |error| NoWitness::Untrusted(Box::new(error));
+        if self.verify().map_err(untrusted)?.entries == 0 {
+            return Err(NoWitness::Empty { log: self.place() });
+        }
+        let entries = self.entries().map_err(untrusted)?;
+        entries.collect::<Result<_, _>>().map_err(untrusted)
+    }
+}
+
+/// What an entry says about the deploy of its commit: the result that is on record after it, or
+/// `Some(None)` that its start was taken back. `None`: nothing.
+fn transition(entry: &Entry) -> Option<Option<DeployResult>> {
+    match entry.what.as_str() {
+        "deploy_started" => Some(Some(DeployResult::Pending)),
+        "deploy_taken_back" => Some(None),
+        "deploy_finished" | "recorded" | "resolved" => {
+            let word = entry.after.as_ref().and_then(Value::as_str)?;
+            Some(Some(DeployResult::from(word.to_owned())))
+        }
+        _ => None,
+    }
+}
+
+/// The deliveries as the log has seen them, each as [`DeliveryKey`] prints it.
+#[derive(Debug, Default)]
+struct Handled {
+    /// In the order in which they were claimed last.
+    claimed: IndexMap<String, String>,
+    given_back: HashMap<String, String>,
+    /// Which delivery had it before the last start of it.
+    before: HashMap<String, Option<String>>,
+}
+
+impl Handled {
+    fn by(entries: Vec<Entry>) -> Handled {
+        let mut handled = Handled::default();
+        for entry in entries {
+            handled.follow(&entry);
+        }
+        handled
+    }
+
+    fn knows(&self, key: &str) -> bool {
+        self.claimed.contains_key(key) || self.given_back.contains_key(key)
+    }
+
+    fn follow(&mut self, entry: &Entry) {
+        let after = entry.after.as_ref();
+        let id = || after.and_then(Value::as_str).unwrap_or(WITHOUT_ID).to_owned();
+        let about = entry.repo.as_ref().zip(entry.sha.as_ref());
+        let key = about.map(|(repo, sha)| DeliveryKey::of(repo, sha).to_string());
+        match (entry.what.as_str(), key) {
+            ("deploy_started", Some(key)) => {
+                let before = self.claim(key.clone(), id());
+                self.before.insert(key, before);
+            }
+            ("deploy_taken_back", Some(key)) => {
+                if self.claimed.get(&key) == Some(&id()) {
+                    self.claimed.shift_remove(&key);
+                    match self.before.remove(&key).flatten() {
+                        Some(before) => drop(self.claim(key, before)),
+                        None => drop(self.given_back.insert(key, id())),
+                    }
+                }
+            }
+            ("deploy_finished" | "recorded" | "resolved", Some(key)) => {
+                if !self.claimed.contains_key(&key) {
+                    self.claim(key, WITHOUT_ID.to_owned());
+                }
+            }
+            ("delivery_claimed" | "delivery_recorded", _) => {
+                let text = |key| after?.get(key)?.as_str();
+                if let Some((key, id)) = text("key").zip(text("delivery_id")) {
+                    self.claim(key.to_owned(), id.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns who had it before.
+    fn claim(&mut self, key: String, id: String) -> Option<String> {
+        self.given_back.remove(&key);
+        let before = self.claimed.shift_remove(&key);
+        self.claimed.insert(key, id);
+        before
+    }
+}
