@@ -163,19 +163,17 @@ impl Handled {
                 let before = self.claim(key.clone(), id());
                 self.before.insert(key, before);
             }
-            ("deploy_taken_back", Some(key)) => {
-                if self.claimed.get(&key) == Some(&id()) {
-                    self.claimed.shift_remove(&key);
-                    match self.before.remove(&key).flatten() {
-                        Some(before) => drop(self.claim(key, before)),
-                        None => drop(self.given_back.insert(key, id())),
-                    }
+            ("deploy_taken_back", Some(key)) if self.claimed.get(&key) == Some(&id()) => {
+                self.claimed.shift_remove(&key);
+                match self.before.remove(&key).flatten() {
+                    Some(before) => drop(self.claim(key, before)),
+                    None => drop(self.given_back.insert(key, id())),
                 }
             }
-            ("deploy_finished" | "recorded" | "resolved", Some(key)) => {
-                if !self.claimed.contains_key(&key) {
-                    self.claim(key, WITHOUT_ID.to_owned());
-                }
+            ("deploy_finished" | "recorded" | "resolved", Some(key))
+                if !self.claimed.contains_key(&key) =>
+            {
+                self.claim(key, WITHOUT_ID.to_owned());
             }
             ("delivery_claimed" | "delivery_recorded", _) => {
                 let text = |key| after?.get(key)?.as_str();

@@ -119,7 +119,7 @@ impl Context {
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryCache {
-        DeliveryCache::new(&self.store(), Keep::default())
+        DeliveryCache::new(&self.store(), Keep::default()).witnessed_by(self.audit())
     }
 
     pub(crate) fn ids(&self) -> ExternalIds {
