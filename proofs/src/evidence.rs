@@ -135,6 +135,15 @@ impl Tally {
         self.violations
     }
 
+    /// Adds what another thread has counted.
+    pub(crate) fn add(&mut self, other: Tally) {
+        self.tried += other.tried;
+        self.violations += other.violations;
+        self.told.extend(other.told);
+        self.told.truncate(TOLD);
+        other.counts.into_iter().for_each(|(what, count)| self.count(what, count));
+    }
+
     /// How many were tried, with what else was counted.
     pub(crate) fn amount(&self) -> String {
         let counts = self.counts.iter().map(|(what, count)| format!("{} {what}", digits(*count)));

@@ -12,9 +12,12 @@
 )]
 
 mod evidence;
+mod killed;
 mod no_space;
 mod proof;
+mod quick;
 mod report;
+mod savers;
 mod worker;
 
 use std::any::Any;
@@ -29,7 +32,7 @@ use crate::proof::{Effort, Length, Proof};
 use crate::report::{Ended, Verdict};
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[no_space::PROOF];
+const PROOFS: &[Proof] = &[no_space::PROOF, killed::PROOF];
 
 /// Try to break what is promised
 #[derive(Parser)]

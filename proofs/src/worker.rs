@@ -5,12 +5,16 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
 
-use crate::no_space;
+use crate::{killed, no_space, savers};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
 
-const JOBS: &[(&str, Job)] = &[(no_space::CARELESS, no_space::careless)];
+const JOBS: &[(&str, Job)] = &[
+    (no_space::CARELESS, no_space::careless),
+    (savers::SAVER, savers::save),
+    (killed::BREAKER, killed::break_locks),
+];
 
 /// The words that start this program for a job; those of the job come after them.
 pub(crate) fn start(job: &str) -> Result<Vec<OsString>> {
