@@ -7,7 +7,8 @@ use crate::record::{self, Record};
 use crate::takeover::{self, Judged};
 use crate::wait::{self, Outcome};
 use crate::{
-    Breaking, Holder, Life, LockError, LockGuard, Token, Wait, event, keepers, network, registry,
+    Breaking, Holder, Life, LockError, LockGuard, Machine, Token, Wait, event, keepers, network,
+    registry,
 };
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ pub struct LockStatus {
     pub is_me: bool,
     /// Whether the process that the record names is alive.
     pub life: Option<Life>,
+    /// For how long the holder has had the lock, by the machine's monotonic clock, if that can be
+    /// told from here.
+    pub held_for: Option<Duration>,
     /// The processes that have the lock although no living holder is named, as far as this
     /// process may see them: children of a dead holder, holders that write no record, and
     /// those who share it.
@@ -142,7 +146,9 @@ impl LockFile {
             (false, _) | (true, Some(Life::Alive)) => Vec::new(),
             _ => keepers::of(opened.id),
         };
-        Ok(LockStatus { held, holder, is_me, life, keepers })
+        let held_by = holder.as_ref().filter(|_| held);
+        let held_for = held_by.and_then(|it| it.held_for(&Machine::here(), process::uptime()));
+        Ok(LockStatus { held, holder, is_me, life, held_for, keepers })
     }
 
     /// Takes the lock from the acquisition `token`, by an order of somebody who has judged it:

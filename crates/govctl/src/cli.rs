@@ -131,6 +131,8 @@ enum Command {
     #[command(subcommand)]
     Breaker(commands::breaker::BreakerCommand),
     #[command(subcommand)]
+    Lock(commands::lock::LockCommand),
+    #[command(subcommand)]
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
     State(commands::state::StateCommand),
@@ -155,6 +157,7 @@ impl Cli {
             Command::Ids(command) => commands::ids::run(command, context, out),
             Command::Session(args) => commands::session::run(args, context, out),
             Command::Breaker(command) => commands::breaker::run(command, context, out),
+            Command::Lock(command) => commands::lock::run(command, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Init(args) => commands::init::run(args, context, out),

@@ -135,7 +135,12 @@ impl Context {
 
     /// The breakers that were ever used, in the order of their names.
     pub(crate) fn breaker_names(&self) -> Result<Vec<Name>, CliError> {
-        let dir = self.state_dir.join("breakers");
+        self.names_in("breakers", ".json")
+    }
+
+    /// The names of what was ever used, by the endings of the files in a directory of the state.
+    pub(crate) fn names_in(&self, dir: &str, ending: &str) -> Result<Vec<Name>, CliError> {
+        let dir = self.state_dir.join(dir);
         let failed = |error: io::Error| {
             CliError::broken(format!("cannot list `{}`", dir.display())).because(&error)
         };
@@ -147,7 +152,7 @@ impl Context {
         for entry in entries {
             let file = entry.map_err(failed)?.file_name();
             // Locks, backups and what was set aside have other endings.
-            let name = file.to_str().and_then(|file| file.strip_suffix(".json")?.parse().ok());
+            let name = file.to_str().and_then(|file| file.strip_suffix(ending)?.parse().ok());
             names.extend(name);
         }
         names.sort_unstable_by(|a: &Name, b| a.as_str().cmp(b.as_str()));

@@ -193,7 +193,7 @@ fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
 fn hints(error: &StoreError) -> Vec<String> {
     let hints: &[&str] = match error {
         StoreError::Locked { source: LockError::Busy { .. }, .. } => {
-            &["wait longer with --lock-wait 15m, or see who holds it: govctl status"]
+            &["wait longer with --lock-wait 15m, or see who holds it: govctl lock status"]
         }
         // Its version before lacks the last claim, and what lacks a claim hands it out again.
         StoreError::Damaged { place, .. } if place.ends_with("delivery_ids.json") => &[

@@ -15,6 +15,7 @@ mod git;
 mod github;
 #[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]
 mod http;
+mod locks;
 mod log;
 mod output;
 mod process;

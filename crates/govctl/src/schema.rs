@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy, explain,
-        history, ids, init, session, state, status,
+        history, ids, init, lock, lock_break, session, state, status,
     },
     exit, view,
 };
@@ -49,6 +49,12 @@ const REPORTS: &[Report] = &[
         of::<ids::Mapped>,
     ),
     ("govctl.init/1", "Answer of `init`", of::<init::Report>),
+    ("govctl.lock-break/1", "Answer of `lock break`", of::<lock_break::Report>),
+    (
+        "govctl.lock/1",
+        "Answer of `lock status NAME`, one entry of `lock status`",
+        of::<lock::Report>,
+    ),
     ("govctl.reason/1", "Answer of `explain REASON`", of::<explain::Meaning>),
     (
         "govctl.session-change/1",

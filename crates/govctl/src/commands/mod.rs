@@ -14,6 +14,8 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod init;
+pub(crate) mod lock;
+pub(crate) mod lock_break;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod session;

@@ -17,6 +17,7 @@ mod handled;
 mod ids;
 mod init;
 mod json_schema;
+mod lock;
 mod misuse;
 mod repository;
 mod schemas;

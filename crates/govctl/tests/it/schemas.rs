@@ -81,6 +81,8 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["breaker", "list"], 0),
     (&["breaker", "reset", "api"], 0),
     (&["breaker", "run", "api", "--", "true"], 0),
+    (&["lock", "status", "production-db"], 0),
+    (&["lock", "break", "production-db", "--reason", "seen"], 0),
     (&["session", "create", "planner", "--metadata", "topic=ships"], 0),
     (&["session", "list"], 0),
     (&["session", "touch", "sess_gone"], 1),
