@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io,
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         unix::ffi::{OsStrExt, OsStringExt},
     },
     path::{Path, PathBuf},
@@ -13,7 +13,7 @@ use std::{
 
 use rustix::{
     fs::{AtFlags, Mode, OFlags, Stat},
-    io::{Errno, retry_on_intr},
+    io::{Errno, fcntl_dupfd_cloexec, retry_on_intr},
 };
 
 /// A directory by descriptor: it stays the same directory whatever happens to its name.
@@ -27,7 +27,12 @@ impl Dir {
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
-        Ok(Dir { fd })
+        Ok(Dir { fd: above_standard(fd)? })
+    }
+
+    /// What the directory itself is: who owns it, who may write to it.
+    pub(crate) fn own_stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.fd)?)
     }
 
     /// What `name` is, without following it; `None` if there is nothing.
@@ -50,12 +55,21 @@ impl Dir {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
-        Ok(retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, mode))?.into())
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, mode))?;
+        Ok(above_standard(fd)?.into())
     }
 
+    /// Opens a file that is there, without following a link and without hanging on a FIFO.
     pub(crate) fn open_for_reading(&self, name: &OsStr) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, Mode::empty()))?.into())
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, Mode::empty()))?;
+        Ok(above_standard(fd)?.into())
+    }
+
+    /// A path to `name` that goes through this descriptor, for calls that take paths only. It
+    /// needs `/proc`.
+    pub(crate) fn path_by_descriptor(&self, name: &OsStr) -> PathBuf {
+        Path::new("/proc/self/fd").join(self.fd.as_raw_fd().to_string()).join(name)
     }
 
     pub(crate) fn link(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
@@ -86,6 +100,12 @@ impl Dir {
         }
         Ok(names)
     }
+}
+
+/// Moves a descriptor away from 0, 1 and 2. A process that was started without them gets
+/// them for the next files it opens, and whatever it prints then ends up in the file.
+fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(fcntl_dupfd_cloexec(&fd, 3)?) }
 }
 
 /// Syncs a file. Never repeated after a failure: the kernel may have dropped the

@@ -30,6 +30,17 @@ pub enum ReplaceError {
     },
 }
 
+/// Why a [`sweep`](crate::sweep()) did not look at anything.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot list the directory of `{}`", path.display())]
+#[non_exhaustive]
+pub struct SweepError {
+    /// The place that was to be swept.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub source: io::Error,
+}
+
 /// Why [`PendingFile::commit_if`](crate::PendingFile::commit_if) did not commit. Exhaustive on
 /// purpose: every caller must know which of the three it was.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +66,12 @@ pub enum CommitError<R> {
 pub enum Step {
     /// Finding the file behind the path and opening its directory.
     Open,
+    /// Accepting what is there: a regular file, in a directory that is safe, as the options
+    /// want it.
+    Accept,
     /// Creating the temporary file.
     Create,
-    /// Giving the temporary file the mode and owner of the file it will replace.
+    /// Giving the temporary file the owner, mode and attributes of the file it will replace.
     Permit,
     /// Writing the new contents.
     Write,
@@ -77,8 +91,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Step::Open => "open its directory",
+            Step::Accept => "replace what is there",
             Step::Create => "create a temporary file beside it",
-            Step::Permit => "give the temporary file its mode and owner",
+            Step::Permit => "give the temporary file its owner, mode and attributes",
             Step::Write => "write the new contents",
             Step::SyncContents => "sync the new contents",
             Step::BackUp => "keep the old contents as a backup",

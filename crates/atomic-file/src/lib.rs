@@ -43,34 +43,88 @@
 //! shut down and lost the rename, while `fsync` of the file reports it.
 //!
 //! A backup is a second hard link to the old file, made before the rename. It costs
-//! no copy of the data, and at no moment is the path without a file.
+//! no copy of the data, and at no moment is the path without a file. Where the file system
+//! has no hard links, or the kernel does not allow this one, it is a synced copy.
 //!
 //! All calls go through one descriptor of the directory, so that a directory that
-//! is renamed while we work cannot split the work in two.
+//! is renamed while we work cannot split the work in two: the file ends up in the directory
+//! that was opened, wherever that is by then.
+//!
+//! # What is kept
+//!
+//! Mode, owner, group, the POSIX access control list, `user.*` attributes and the SELinux label
+//! of the old file. What this process may not set is left out, never widened:
+//! [`PendingFile::not_kept`] says what, and [`Attributes::KeepAll`] makes it an error. This crate
+//! writes no log; whoever calls it knows best how loud that should be.
+//!
+//! Everything else the new file gets as any new file does: file capabilities (the kernel drops
+//! them at every write, too), `trusted.*`, signatures of the old contents (`security.ima`), the
+//! access lists of NFS and SMB, flags such as *immutable*, the time of creation.
+//!
+//! # What is refused
+//!
+//! Before anything is written: directories, FIFOs, sockets and devices; a file that other hard
+//! links lead to ([`HardLinks`]); a directory in which everybody may replace files, and in one
+//! like `/tmp` a file that is a stranger's ([`SharedDirectory`]); there also a stranger's link.
+//! While renaming: a file that is a mount point, as containers make them of single files.
+//! It is not written in place instead: that could be torn.
+//!
+//! # What is left behind
+//!
+//! Nothing, unless the process is killed or the machine stops. Then `.NAME.<32 hex digits>.tmp`
+//! stays, and `.bak` for `.tmp` if it was about to back up. [`sweep()`] removes those that no
+//! living writer owns. A name of more than 216 bytes stands there shortened, with its hash.
+//!
+//! # File systems
+//!
+//! | file system | whole at every moment | survives a power cut | backup | living writers seen by a sweep |
+//! |---|---|---|---|---|
+//! | ext4, XFS, Btrfs | yes | yes, on a device that honours a flush | link | yes |
+//! | tmpfs | yes | no, it forgets everything | link | yes |
+//! | overlayfs | yes | as its upper layer | link | yes |
+//! | vfat, exFAT | yes, while it runs | no, their rename is not atomic on disk | copy | yes |
+//! | NFS | on the server; another client may see the old file for a while | what the server says it has synced | link | if mounted with locks, which is the default |
+//! | SMB, 9p | as the server does it | as the server does it | link or copy | on this machine |
+//! | FUSE | as its program does it | as its program does it | link or copy | on this machine, or as its program does it |
+//!
+//! The first three rows are tested; the others say what the kernel's and the servers' own
+//! documentation says.
 //!
 //! # Limits
 //!
-//! - Unix only. The promise about power cuts holds on ext4, XFS and Btrfs on a
-//!   device that honours a flush. A `tmpfs` forgets everything, network file systems
-//!   keep promises of their own.
-//! - Replacing gives the path a new inode: other hard links to the old file keep the
-//!   old contents. Extended attributes and access control lists are not copied.
+//! - Unix only.
+//! - Replacing gives the path a new inode: who has the old file open goes on with the old
+//!   contents, and whoever watches the inode sees nothing.
 //! - Two writers do not corrupt each other, but the last rename wins. To read, change
-//!   and replace, hold a lock.
-//! - The file's name may have at most 216 bytes: the temporary name is 39 longer.
+//!   and replace, hold a lock. What is kept and what is refused is looked at when the writer
+//!   begins.
+//! - A process over its limit of file size (`RLIMIT_FSIZE`) is killed by `SIGXFSZ` unless it
+//!   ignores that signal; then it gets an error. Both leave the old contents.
+//! - A backup's name must fit as well: with [`Backup::Beside`] a file's name may have 251 bytes.
+//!   File systems that take less than 255 bytes (eCryptfs) take names shorter by 39.
+//! - A directory must be open to reading, not only to writing.
 
+mod attributes;
+mod backup;
 mod dir;
 mod error;
+mod life;
+mod made;
 mod name;
+mod options;
 mod pending;
 mod replace;
 mod slot;
+mod sweep;
 mod target;
 
-pub use error::{CommitError, ReplaceError, Step};
+pub use attributes::{Attribute, NotKept};
+pub use error::{CommitError, ReplaceError, Step, SweepError};
+pub use options::{Attributes, Backup, Durability, HardLinks, Options, SharedDirectory, Symlinks};
 pub use pending::PendingFile;
-pub use replace::{Backup, Durability, Options, replace};
+pub use replace::replace;
 pub use slot::{Leftover, LeftoverSlots, leftover_slots};
+pub use sweep::{Fate, Orphans, Temporary, sweep};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

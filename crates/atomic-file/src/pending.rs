@@ -2,19 +2,17 @@
 
 use std::{
     convert::Infallible,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use rustix::io::Errno;
+use rustix::{fs::Stat, io::Errno};
 
 use crate::{
-    Backup, CommitError, Durability, Options, ReplaceError, Step,
-    dir::sync_file,
-    name::{self, Role},
-    target::Target,
+    Attributes, CommitError, Durability, NotKept, Options, ReplaceError, Step, attributes,
+    dir::sync_file, made::Made, name, target::Target,
 };
 
 /// New contents for a path, not yet visible there.
@@ -39,14 +37,15 @@ use crate::{
 #[must_use = "dropping a pending file discards what was written"]
 pub struct PendingFile {
     file: File,
-    target: Target,
+    pub(crate) target: Target,
     /// The path as the caller named it, for messages.
     path: PathBuf,
     temporary: OsString,
-    token: String,
-    durability: Durability,
+    pub(crate) token: String,
+    pub(crate) durability: Durability,
     /// The name the old contents will be kept under.
     backup: Option<OsString>,
+    not_kept: Vec<NotKept>,
     /// A write failed: what is in the file is not what the caller meant.
     torn: bool,
     /// The temporary name is still ours to remove.
@@ -54,51 +53,37 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    pub(crate) fn temporary(path: &Path, options: &Options) -> Result<PendingFile, ReplaceError> {
-        let token = name::random_token().map_err(|source| unchanged(path, Step::Create, source))?;
-        PendingFile::create(path, options, token, Role::Temporary)
-    }
-
-    pub(crate) fn in_slot(
+    /// `slot` is the token of the lock that fences it; without one it is nobody's but ours.
+    pub(crate) fn begin(
         path: &Path,
         options: &Options,
-        token: &str,
-    ) -> Result<PendingFile, ReplaceError> {
-        PendingFile::create(path, options, token.to_owned(), Role::Slot)
-    }
-
-    fn create(
-        path: &Path,
-        options: &Options,
-        token: String,
-        role: Role,
+        slot: Option<&str>,
     ) -> Result<PendingFile, ReplaceError> {
         let at = |step| move |source| unchanged(path, step, source);
-        let target = Target::find(path).map_err(at(Step::Open))?;
-        let temporary = name::beside(&target.name, &token, role).map_err(at(Step::Create))?;
-        // The token ends up in a file name, so it must not be able to leave the directory.
-        if name::token_of(&temporary, &target.name, role) != Some(&token) {
-            return Err(at(Step::Create)(io::ErrorKind::InvalidInput.into()));
+        let target = Target::find(path).map_err(|(step, source)| unchanged(path, step, source))?;
+        target.accept(path, options).map_err(at(Step::Accept))?;
+        let backup = options.backup_of(&target.name);
+        if backup.as_ref().is_some_and(|backup| !name::is_beside(backup, &target.name)) {
+            return Err(at(Step::BackUp)(Errno::INVAL.into()));
         }
-        let file =
-            target.create_beside(&temporary, options.mode_if_new).map_err(at(Step::Create))?;
-        let backup = match &options.backup {
-            Backup::None => None,
-            Backup::Beside => Some(with_extension_added(&target.name, ".bak")),
-            Backup::Named(name) => Some(name.clone()),
-        };
-        let pending = PendingFile {
+        let Made { file, own, token, name } = match slot {
+            None => Made::temporary(&target, options),
+            Some(token) => Made::slot(&target, options, token),
+        }
+        .map_err(at(Step::Create))?;
+        let mut pending = PendingFile {
             file,
             target,
             path: path.to_owned(),
-            temporary,
+            temporary: name,
             token,
             durability: options.durability,
             backup,
+            not_kept: Vec::new(),
             torn: false,
             pending: true,
         };
-        pending.target.permit(&pending.file).map_err(at(Step::Permit))?;
+        pending.permit(&own, options.attributes).map_err(at(Step::Permit))?;
         Ok(pending)
     }
 
@@ -107,6 +92,13 @@ impl PendingFile {
     pub fn without_backup(mut self) -> PendingFile {
         self.backup = None;
         self
+    }
+
+    /// What the new file lacks of the one it will replace, because this process may not set
+    /// it. With [`Attributes::KeepAll`] it is always empty.
+    #[must_use]
+    pub fn not_kept(&self) -> &[NotKept] {
+        &self.not_kept
     }
 
     /// Puts the new contents in place.
@@ -148,14 +140,14 @@ impl PendingFile {
         if self.durability == Durability::Full {
             sync_file(&self.file).map_err(|source| self.unchanged(Step::SyncContents, source))?;
         }
-        if let (true, Some(backup)) = (self.target.exists(), self.backup.take()) {
+        if let Some(backup) = self.backup.take() {
             self.back_up(&backup, &mut check)?;
         }
         check().map_err(CommitError::Refused)?;
         match self.target.dir.rename(&self.temporary, &self.target.name) {
             Ok(()) => self.pending = false,
             Err(error) if is_gone(&error) => return Err(self.slot_gone()),
-            Err(source) => return Err(self.unchanged(Step::Rename, source).into()),
+            Err(source) => return Err(self.unchanged(Step::Rename, explained(source)).into()),
         }
         // Past this line readers see the new contents, so a failure means something else.
         if self.durability == Durability::Full {
@@ -180,54 +172,16 @@ impl PendingFile {
         self.unchanged(Step::Write, source)
     }
 
-    /// Makes the old contents the backup, without a moment in which the path has none.
-    fn back_up<R>(
-        &self,
-        backup: &OsStr,
-        check: &mut impl FnMut() -> Result<(), R>,
-    ) -> Result<(), CommitError<R>> {
-        let failed = |source| self.unchanged(Step::BackUp, source);
-        let dir = &self.target.dir;
-        let link = name::beside(&self.target.name, &self.token, Role::Backup).map_err(failed)?;
-        match dir.link(&self.target.name, &link) {
-            Ok(()) => {}
-            // The file system has no hard links, this file has too many, or the kernel does
-            // not let us link a file of somebody else (`protected_hardlinks`).
-            Err(error) if cannot_link(&error) => {
-                self.copy_to(&link).map_err(|source| self.remove_after(&link, source))?;
+    fn permit(&mut self, own: &Stat, attributes: Attributes) -> io::Result<()> {
+        let Some(old) = &self.target.existing else { return Ok(()) };
+        let Target { dir, name, .. } = &self.target;
+        self.not_kept = attributes::carry_over(dir, name, old, &self.file, own)?;
+        match self.not_kept.first() {
+            Some(NotKept { attribute, source }) if attributes == Attributes::KeepAll => {
+                Err(io::Error::new(source.kind(), format!("{attribute} may not be set: {source}")))
             }
-            Err(source) => {
-                // The target is being replaced by whoever broke the lock: that is the news.
-                check().map_err(CommitError::Refused)?;
-                return Err(failed(source).into());
-            }
+            _ => Ok(()),
         }
-        if let Err(refusal) = check() {
-            dir.unlink(&link).ok(); // Best effort: the refusal is what the caller needs.
-            return Err(CommitError::Refused(refusal));
-        }
-        match dir.rename(&link, backup) {
-            Ok(()) => {}
-            Err(error) if is_gone(&error) => return Err(self.slot_gone()),
-            Err(source) => return Err(self.remove_after(&link, source).into()),
-        }
-        // A rename between two links to one file does nothing and leaves both: that is so
-        // after a crash between this rename and the next.
-        dir.unlink(&link).map_err(failed)?;
-        if self.durability == Durability::Full {
-            // Else a power cut could keep the next rename and lose this one, and the backup
-            // would be one version older than promised.
-            dir.sync().map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    fn copy_to(&self, name: &OsStr) -> io::Result<()> {
-        let mut old = self.target.dir.open_for_reading(&self.target.name)?;
-        let mut copy = self.target.create_beside(name, 0o600)?;
-        self.target.permit(&copy)?;
-        io::copy(&mut old, &mut copy)?;
-        sync_file(&copy)
     }
 
     fn sync_rename(&self) -> io::Result<()> {
@@ -237,16 +191,11 @@ impl PendingFile {
         sync_file(&self.file)
     }
 
-    fn remove_after(&self, name: &OsStr, source: io::Error) -> ReplaceError {
-        self.target.dir.unlink(name).ok(); // Best effort: the first failure is the news.
-        self.unchanged(Step::BackUp, source)
-    }
-
-    fn slot_gone<R>(&self) -> CommitError<R> {
+    pub(crate) fn slot_gone<R>(&self) -> CommitError<R> {
         CommitError::SlotGone { path: self.path.clone() }
     }
 
-    fn unchanged(&self, step: Step, source: io::Error) -> ReplaceError {
+    pub(crate) fn unchanged(&self, step: Step, source: io::Error) -> ReplaceError {
         unchanged(&self.path, step, source)
     }
 
@@ -281,19 +230,20 @@ fn unchanged(path: &Path, step: Step, source: io::Error) -> ReplaceError {
     ReplaceError::Unchanged { path: path.to_owned(), step, source }
 }
 
-fn with_extension_added(name: &OsStr, extension: &str) -> OsString {
-    let mut longer = name.to_owned();
-    longer.push(extension);
-    longer
-}
-
-fn cannot_link(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK | Errno::NOSYS))
-}
-
-fn is_gone(error: &io::Error) -> bool {
+pub(crate) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound
+}
+
+/// Says what the kernel means where its own words lead astray.
+pub(crate) fn explained(error: io::Error) -> io::Error {
+    match Errno::from_io_error(&error) {
+        // A file that is a mount point cannot be renamed over, nor linked into its directory.
+        Some(Errno::BUSY | Errno::XDEV) => io::Error::new(
+            error.kind(),
+            "it is mounted on its own, as containers do with single files; mount its directory",
+        ),
+        _ => error,
+    }
 }
 
 fn gone() -> io::Error {

@@ -68,17 +68,18 @@ impl LeftoverSlots {
 /// [`ReplaceError::Unchanged`] if the directory could not be read.
 pub fn leftover_slots(path: impl AsRef<Path>) -> Result<LeftoverSlots, ReplaceError> {
     let path = path.as_ref();
-    let failed =
-        |source| ReplaceError::Unchanged { path: path.to_owned(), step: Step::Open, source };
+    let failed = |(step, source)| ReplaceError::Unchanged { path: path.to_owned(), step, source };
     let target = Target::find(path).map_err(failed)?;
-    let mut leftovers = Vec::new();
-    for name in target.dir.names().map_err(failed)? {
-        let token = [Role::Slot, Role::Backup]
-            .into_iter()
-            .find_map(|role| name::token_of(&name, &target.name, role).map(str::to_owned));
-        if let Some(token) = token {
-            leftovers.push(Leftover { name, token });
-        }
-    }
-    Ok(LeftoverSlots { target, path: path.to_owned(), leftovers })
+    let stem = name::stem(&target.name);
+    let names = target.dir.names().map_err(|source| failed((Step::Open, source)))?;
+    let token = |name: &OsString| {
+        let sibling = name::sibling(name).filter(|sibling| sibling.stem == stem.as_os_str())?;
+        let is_of_a_lock = matches!(sibling.role, Role::Slot | Role::Backup);
+        is_of_a_lock.then(|| sibling.token.to_owned())
+    };
+    let leftovers = names.into_iter().filter_map(|name| {
+        let token = token(&name)?;
+        Some(Leftover { name, token })
+    });
+    Ok(LeftoverSlots { leftovers: leftovers.collect(), target, path: path.to_owned() })
 }

@@ -3,92 +3,177 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
-    io,
-    path::Path,
+    io::{
+        self,
+        ErrorKind::{InvalidInput, PermissionDenied},
+    },
+    path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{FileType, Gid, Mode, Stat, Uid},
+    fs::{FileType, Stat},
     io::Errno,
 };
 
-use crate::dir::Dir;
+use crate::{
+    HardLinks, Options, SharedDirectory, Step, Symlinks,
+    dir::Dir,
+    name::{self, Role},
+};
 
 /// As many links as Linux itself follows (`MAXSYMLINKS`) before it says `ELOOP`.
 const LINKS_FOLLOWED: usize = 40;
+
+/// How often the names of a file are counted before those that were not found are believed to
+/// be somewhere else.
+const LOOKED_AT_MOST: usize = 5;
+
+const OPEN_DIRECTORY: &str = "everybody may remove and replace files in its directory";
+const STRANGE_FILE: &str = "it belongs to another user, and everybody may write to its directory";
+const STRANGE_LINK: &str =
+    "the link to it belongs to another user, and everybody may write to its directory";
 
 /// A regular file, or the place for one, named by an open directory and a name in it.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) dir: Dir,
+    /// Where that directory was when it was opened, for messages.
+    pub(crate) parent: PathBuf,
     pub(crate) name: OsString,
     /// The file that is there now.
-    existing: Option<Stat>,
+    pub(crate) existing: Option<Stat>,
 }
 
 impl Target {
     /// Follows links from `path` to the file itself, and refuses everything that is
     /// not a regular file before anything is written.
-    pub(crate) fn find(path: &Path) -> io::Result<Target> {
+    pub(crate) fn find(path: &Path) -> Result<Target, (Step, io::Error)> {
+        let open = |source| (Step::Open, source);
+        let accept = |source| (Step::Accept, source);
         let mut path = path.to_owned();
         for _ in 0..LINKS_FOLLOWED {
-            let name = path.file_name().ok_or(Errno::ISDIR)?.to_owned();
-            let parent = path.parent().unwrap_or(Path::new(""));
-            let dir = Dir::open(parent)?;
-            let existing = dir.stat(&name)?;
-            match existing.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-                None | Some(FileType::RegularFile) => return Ok(Target { dir, name, existing }),
-                Some(FileType::Symlink) => path = parent.join(dir.read_link(&name)?),
-                Some(FileType::Directory) => return Err(Errno::ISDIR.into()),
-                Some(other) => return Err(not_regular(other)),
+            let name = path.file_name().ok_or_else(|| accept(Errno::ISDIR.into()))?.to_owned();
+            let parent = path.parent().unwrap_or(Path::new("")).to_owned();
+            let dir = Dir::open(&parent).map_err(open)?;
+            let existing = dir.stat(&name).map_err(open)?;
+            match existing {
+                Some(stat) if is_link(&stat) => {
+                    // The kernel refuses to follow such a link in `/tmp` and the like
+                    // (`protected_symlinks`), but not who follows it by hand.
+                    if is_planted(&stat, &dir.own_stat().map_err(open)?) {
+                        return Err(accept(refusal(PermissionDenied, STRANGE_LINK)));
+                    }
+                    path = parent.join(dir.read_link(&name).map_err(open)?);
+                }
+                Some(stat) if !Target::is_regular(&stat) => return Err(accept(not_regular(&stat))),
+                _ => return Ok(Target { dir, parent, name, existing }),
             }
         }
-        Err(Errno::LOOP.into())
+        Err(accept(Errno::LOOP.into()))
     }
 
-    pub(crate) fn exists(&self) -> bool {
-        self.existing.is_some()
-    }
-
-    /// Creates a file beside the target with no more permission than the target has.
-    pub(crate) fn create_beside(&self, name: &OsStr, mode_if_new: u32) -> io::Result<File> {
-        let mode = if self.exists() { 0o600 } else { mode_if_new };
-        self.dir.create_new(name, mode)
-    }
-
-    /// Gives `file` the owner, group and mode of the file it will replace. An owner
-    /// that this process may not set is left out; the mode is not.
-    pub(crate) fn permit(&self, file: &File) -> io::Result<()> {
-        let Some(existing) = &self.existing else { return Ok(()) };
-        let own = rustix::fs::fstat(file)?;
-        let uid = (own.st_uid != existing.st_uid).then(|| Uid::from_raw(existing.st_uid));
-        let gid = (own.st_gid != existing.st_gid).then(|| Gid::from_raw(existing.st_gid));
-        if uid.is_some() || gid.is_some() {
-            match rustix::fs::fchown(file, uid, gid) {
-                // Another user's file: its group may still be one of ours.
-                Err(Errno::PERM) => rustix::fs::fchown(file, None, gid).or_else(ignore_perm)?,
-                other => other?,
-            }
+    /// Refuses what would surprise or endanger its owner, as far as `options` do not allow it.
+    pub(crate) fn accept(&self, path: &Path, options: &Options) -> io::Result<()> {
+        if options.symlinks == Symlinks::Refuse && path.is_symlink() {
+            return Err(refusal(InvalidInput, "it is a symbolic link"));
         }
-        // After the owner: changing that clears the set-user-id bit.
-        let mode = Mode::from_raw_mode(existing.st_mode & 0o7777);
-        if Mode::from_raw_mode(own.st_mode & 0o7777) != mode {
-            rustix::fs::fchmod(file, mode)?;
+        if options.shared_directory == SharedDirectory::Refuse {
+            self.accept_directory()?;
+        }
+        if options.hard_links == HardLinks::Refuse {
+            self.accept_links(options)?;
         }
         Ok(())
     }
+
+    pub(crate) fn is_regular(stat: &Stat) -> bool {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+    }
+
+    /// Creates a file beside the target with no more permission than the target has.
+    pub(crate) fn create_beside(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let mode = if self.existing.is_some() { 0o600 } else { mode };
+        self.dir.create_new(name, mode)
+    }
+
+    fn accept_directory(&self) -> io::Result<()> {
+        let dir = self.dir.own_stat()?;
+        if dir.st_mode & 0o002 == 0 {
+            return Ok(());
+        }
+        if dir.st_mode & 0o1000 == 0 {
+            return Err(refusal(PermissionDenied, OPEN_DIRECTORY));
+        }
+        match &self.existing {
+            // Its owner would get the new contents, too.
+            Some(stat) if is_planted(stat, &dir) => Err(refusal(PermissionDenied, STRANGE_FILE)),
+            _ => Ok(()),
+        }
+    }
+
+    fn accept_links(&self, options: &Options) -> io::Result<()> {
+        let mut file = self.existing;
+        let mut others = 0;
+        for _ in 0..LOOKED_AT_MOST {
+            others = match &file {
+                Some(file) if file.st_nlink > 1 => self.other_names(file, options)?,
+                _ => 0,
+            };
+            if others == 0 {
+                return Ok(());
+            }
+            // A writer that moves its backup meanwhile hides a name from us.
+            file = self.dir.stat(&self.name)?;
+        }
+        let names = if others == 1 { "another name leads" } else { "other names lead" };
+        let text = format!("{names} to it as well, and would keep the old contents");
+        Err(refusal(InvalidInput, text))
+    }
+
+    /// How many names the file has besides the target's and those of backups, which a crash
+    /// half way leaves on the same file.
+    fn other_names(&self, file: &Stat, options: &Options) -> io::Result<usize> {
+        let backup = options.backup_of(&self.name);
+        let stem = name::stem(&self.name);
+        let mut own = 1;
+        for name in self.dir.names()? {
+            let is_backup = backup.as_ref() == Some(&name)
+                || name::sibling(&name).is_some_and(|sibling| {
+                    sibling.role == Role::Backup && sibling.stem == stem.as_os_str()
+                });
+            if is_backup && name != self.name {
+                let same = |it: Stat| (it.st_dev, it.st_ino) == (file.st_dev, file.st_ino);
+                own += usize::from(self.dir.stat(&name)?.is_some_and(same));
+            }
+        }
+        let all = usize::try_from(file.st_nlink).unwrap_or(usize::MAX);
+        Ok(all.saturating_sub(own))
+    }
 }
 
-fn ignore_perm(errno: Errno) -> Result<(), Errno> {
-    if errno == Errno::PERM { Ok(()) } else { Err(errno) }
+fn is_link(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
 }
 
-fn not_regular(kind: FileType) -> io::Error {
-    let what = match kind {
+/// Whether a stranger may have put the file there: everybody can write to the directory, and
+/// the file is neither ours nor the directory's owner's.
+fn is_planted(file: &Stat, dir: &Stat) -> bool {
+    dir.st_mode & 0o002 != 0
+        && file.st_uid != dir.st_uid
+        && file.st_uid != rustix::process::geteuid().as_raw()
+}
+
+fn refusal(kind: io::ErrorKind, why: impl Into<String>) -> io::Error {
+    io::Error::new(kind, why.into())
+}
+
+fn not_regular(stat: &Stat) -> io::Error {
+    let what = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => return Errno::ISDIR.into(),
         FileType::Fifo => "it is a FIFO",
         FileType::Socket => "it is a socket",
         FileType::CharacterDevice | FileType::BlockDevice => "it is a device",
         _ => "it is not a regular file",
     };
-    io::Error::new(io::ErrorKind::InvalidInput, what)
+    refusal(InvalidInput, what)
 }

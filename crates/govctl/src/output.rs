@@ -11,6 +11,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use atomic_file::{HardLinks, Options, SharedDirectory};
 use serde::Serialize;
 
 use crate::{
@@ -235,7 +236,10 @@ fn written(result: io::Result<()>) -> Result<(), CliError> {
 }
 
 fn atomic_write(path: &std::path::Path, json: &str) -> Result<(), CliError> {
-    atomic_file::replace(path, format!("{json}\n").as_bytes()).map_err(|error| {
+    // Where people want it, as with `>`: nothing rests on it that others could forge.
+    let options =
+        Options::new().shared_directory(SharedDirectory::Allow).hard_links(HardLinks::Split);
+    options.replace(path, format!("{json}\n").as_bytes()).map_err(|error| {
         CliError::broken(format!("cannot write the answer to `{}`", path.display())).because(&error)
     })
 }

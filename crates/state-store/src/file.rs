@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use atomic_file::{Backup, CommitError, Options, PendingFile, ReplaceError};
+use atomic_file::{Backup, CommitError, HardLinks, Options, PendingFile, ReplaceError};
 use flock_guard::{Breaking, LockError, LockFile, LockGuard, Wait};
 
 use crate::{
@@ -107,7 +107,9 @@ impl FileTurn {
         place: String,
         wait: Wait,
     ) -> Result<FileTurn, StoreError> {
-        let options = Options::new().backup(Backup::Beside).mode_if_new(0o600);
+        // Who keeps a snapshot of the directory in hard links wants the two to part.
+        let options =
+            Options::new().backup(Backup::Beside).mode_if_new(0o600).hard_links(HardLinks::Split);
         loop {
             let guard = lock.exclusive(wait).map_err(|source| locked(&place, source))?;
             let unwritten = |source| StoreError::Unwritten { place: place.clone(), source };

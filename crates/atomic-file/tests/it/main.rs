@@ -1,11 +1,16 @@
 //! The public promise of `atomic-file`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod attributes;
 mod backup;
 mod leftovers;
+mod other;
 mod permissions;
+mod refused;
 mod replace;
 mod slot;
+mod surroundings;
+mod sweep;
 
 use std::{fs, path::Path};
 
@@ -23,4 +28,15 @@ fn names(dir: &Path) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "a plain file for a test to find")]
 fn given(path: &Path, contents: &str) {
     fs::write(path, contents).unwrap();
+}
+
+/// Whether this process may become others and give files away. What a test can only show as
+/// root is not shown without.
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn fifo(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
 }
