@@ -61,35 +61,48 @@ pub struct NotKept {
     pub source: io::Error,
 }
 
+/// What became of the attributes of the old file.
+#[derive(Debug, Default)]
+pub(crate) struct Carried {
+    pub(crate) not_kept: Vec<NotKept>,
+    /// The mode, if it has bits that every write takes away again.
+    set_id: Option<Mode>,
+}
+
+impl Carried {
+    /// Gives `file` the bits that had to wait until everything was written.
+    pub(crate) fn finish(&self, file: &File) -> io::Result<()> {
+        self.set_id.map_or(Ok(()), |mode| Ok(rustix::fs::fchmod(file, mode)?))
+    }
+}
+
 /// Gives `new` the owner, group, mode, access list, `user.*` attributes and SELinux label of
-/// the file `name` in `dir`, which is `old`. `own` is what `new` is so far. Answers what this
-/// process may not set; the mode it always can, because the file is its own.
+/// the file `name` in `dir`, which is `old`, as far as this process may set them. `own` is what
+/// `new` is so far.
 pub(crate) fn carry_over(
     dir: &Dir,
     name: &OsStr,
     old: &Stat,
     new: &File,
     own: &Stat,
-) -> io::Result<Vec<NotKept>> {
-    let mut it = CarryOver { new, lost: Vec::new(), altered: false };
+) -> io::Result<Carried> {
+    let mut it = CarryOver { new, lost: Vec::new() };
     it.owner(old, own)?;
     // While the file is still open to its owner alone: setting `user.*` asks for permission to
     // write, which the mode may take away.
     it.extended(dir, name)?;
-    // Last, because a change of the owner clears bits of it, and one of the access list sets
-    // others.
-    let mode = it.mode(old);
-    if it.altered || own.st_mode & 0o7777 != mode {
+    // Last: what an inherited access list let others do must be gone before.
+    let (mode, set_id) = it.mode(old);
+    if own.st_mode & 0o7777 != mode {
         rustix::fs::fchmod(new, Mode::from_raw_mode(mode))?;
     }
-    Ok(it.lost)
+    let set_id = (set_id != 0).then(|| Mode::from_raw_mode(mode | set_id));
+    Ok(Carried { not_kept: it.lost, set_id })
 }
 
 struct CarryOver<'a> {
     new: &'a File,
     lost: Vec<NotKept>,
-    /// The mode of `new` may not be what it was created with.
-    altered: bool,
 }
 
 impl CarryOver<'_> {
@@ -99,7 +112,6 @@ impl CarryOver<'_> {
         if uid.is_none() && gid.is_none() {
             return Ok(());
         }
-        self.altered = true;
         let mut refused = match rustix::fs::fchown(self.new, uid, gid) {
             Ok(()) => return Ok(()),
             Err(errno) => refusal(errno)?,
@@ -129,17 +141,13 @@ impl CarryOver<'_> {
         };
         if let Some(value) = access_list {
             match self.set(ACCESS_LIST, &value) {
-                Ok(()) => {
-                    self.altered = true;
-                    return Ok(());
-                }
+                Ok(()) => return Ok(()),
                 Err(errno) => self.lose(Attribute::AccessList, refusal(errno)?),
             }
         }
         if inherited.iter().any(|name| name.as_c_str() == ACCESS_LIST) {
             // Else whoever is on the directory's list could read a file that was private.
             rustix::fs::fremovexattr(self.new, ACCESS_LIST)?;
-            self.altered = true;
         }
         Ok(())
     }
@@ -176,19 +184,21 @@ impl CarryOver<'_> {
         Ok(access_list)
     }
 
-    fn mode(&self, old: &Stat) -> u32 {
+    /// The mode, and apart from it the set-id bits.
+    fn mode(&self, old: &Stat) -> (u32, u32) {
         let lacks = |attribute| self.lost.iter().any(|lost| lost.attribute == attribute);
-        let mut mode = old.st_mode & 0o7777;
+        let mut mode = old.st_mode & 0o1777;
+        let mut set_id = old.st_mode & 0o6000;
         if lacks(Attribute::Owner) {
-            mode &= !0o4000;
+            set_id &= !0o4000;
         }
         if lacks(Attribute::Group) {
-            mode &= !0o2000;
+            set_id &= !0o2000;
         }
         if lacks(Attribute::Group) || lacks(Attribute::AccessList) {
             mode &= !0o070 | (mode & 0o007) << 3;
         }
-        mode
+        (mode, set_id)
     }
 
     fn has(&self, name: &CStr, value: &[u8]) -> bool {

@@ -86,8 +86,9 @@ impl PendingFile {
         let mut old = dir.open_for_reading(&self.target.name)?;
         let mut copy = dir.create_new(name, 0o600)?;
         let (is, own) = (rustix::fs::fstat(&old)?, rustix::fs::fstat(&copy)?);
-        attributes::carry_over(dir, &self.target.name, &is, &copy, &own)?;
+        let carried = attributes::carry_over(dir, &self.target.name, &is, &copy, &own)?;
         io::copy(&mut old, &mut copy)?;
+        carried.finish(&copy)?;
         if self.durability == Durability::Full { sync_file(&copy) } else { Ok(()) }
     }
 }

@@ -11,8 +11,12 @@ use std::{
 use rustix::{fs::Stat, io::Errno};
 
 use crate::{
-    Attributes, CommitError, Durability, NotKept, Options, ReplaceError, Step, attributes,
-    dir::sync_file, made::Made, name, target::Target,
+    Attributes, CommitError, Durability, NotKept, Options, ReplaceError, Step,
+    attributes::{self, Carried},
+    dir::sync_file,
+    made::Made,
+    name,
+    target::Target,
 };
 
 /// New contents for a path, not yet visible there.
@@ -45,7 +49,7 @@ pub struct PendingFile {
     pub(crate) durability: Durability,
     /// The name the old contents will be kept under.
     backup: Option<OsString>,
-    not_kept: Vec<NotKept>,
+    carried: Carried,
     /// A write failed: what is in the file is not what the caller meant.
     torn: bool,
     /// The temporary name is still ours to remove.
@@ -79,7 +83,7 @@ impl PendingFile {
             token,
             durability: options.durability,
             backup,
-            not_kept: Vec::new(),
+            carried: Carried::default(),
             torn: false,
             pending: true,
         };
@@ -98,7 +102,7 @@ impl PendingFile {
     /// it. With [`Attributes::KeepAll`] it is always empty.
     #[must_use]
     pub fn not_kept(&self) -> &[NotKept] {
-        &self.not_kept
+        &self.carried.not_kept
     }
 
     /// Puts the new contents in place.
@@ -137,6 +141,7 @@ impl PendingFile {
             let source = io::Error::other("an earlier write to it failed");
             return Err(unchanged(&self.path, Step::Write, source).into());
         }
+        self.carried.finish(&self.file).map_err(|source| self.unchanged(Step::Permit, source))?;
         if self.durability == Durability::Full {
             sync_file(&self.file).map_err(|source| self.unchanged(Step::SyncContents, source))?;
         }
@@ -175,8 +180,8 @@ impl PendingFile {
     fn permit(&mut self, own: &Stat, attributes: Attributes) -> io::Result<()> {
         let Some(old) = &self.target.existing else { return Ok(()) };
         let Target { dir, name, .. } = &self.target;
-        self.not_kept = attributes::carry_over(dir, name, old, &self.file, own)?;
-        match self.not_kept.first() {
+        self.carried = attributes::carry_over(dir, name, old, &self.file, own)?;
+        match self.carried.not_kept.first() {
             Some(NotKept { attribute, source }) if attributes == Attributes::KeepAll => {
                 Err(io::Error::new(source.kind(), format!("{attribute} may not be set: {source}")))
             }

@@ -100,6 +100,23 @@ fn an_owner_that_is_not_root_keeps_what_was_attached_to_a_read_only_file() {
 }
 
 #[test]
+fn set_id_bits_outlive_the_writing_which_clears_them() {
+    if !is_root() {
+        return; // Only root can become somebody to whom that happens.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    chown(dir.path(), Some(4321), Some(4321)).unwrap();
+    let path = dir.path().join("a");
+    given(&path, "old");
+    chown(&path, Some(4321), Some(4321)).unwrap();
+    chmod(&path, 0o6755);
+    let mut other = Other::start_as(4321, 4321, "replace", &path);
+    assert_eq!(other.says(), "");
+    other.end();
+    assert_eq!(mode(&path), 0o6755);
+}
+
+#[test]
 fn an_access_list_stays_and_its_mask_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a");
