@@ -144,11 +144,12 @@ fn process() {
                 options.replace(path, b"whole").unwrap();
             }
         }
-        "sweep-often" => {
+        "sweep-often" | "look-often" => {
+            let orphans = if role == "sweep-often" { Orphans::Remove } else { Orphans::Report };
             say("sweeping");
             let done = path.with_extension("done");
             while !done.exists() {
-                sweep(path.parent().unwrap(), Orphans::Remove).unwrap();
+                sweep(path.parent().unwrap(), orphans).unwrap();
             }
         }
         "sweep" => {
