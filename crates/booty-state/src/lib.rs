@@ -32,7 +32,7 @@
 //! [`DeliveryCache`] run each transition as one update of a `state_store` document.
 //! [`AuditLog`] chains its lines by hash and forgets nothing: ask it what became of a commit
 //! that has left the other two ([`AuditLog::last_deploy_of`]). [`ApprovalStore`] keeps who let which commit go out, and until
-//! when. [`SecurityOverrides`] is read only: another program writes it.
+//! when, and [`FreezeStore`] when nothing is to. [`SecurityOverrides`] is read only: another program writes it.
 //!
 //! Names from outside are checked types ([`Repo`], [`Sha`], [`DeliveryKey`], [`DeliveryId`]),
 //! and no text that a caller passes can stand for another delivery. The files are those of
@@ -56,6 +56,8 @@ mod delivery;
 mod delivery_store;
 mod directory;
 mod error;
+mod freeze;
+mod freeze_store;
 mod id;
 mod key;
 mod last_deploy;
@@ -78,6 +80,8 @@ pub use delivery::{Claim, Deliveries, Delivery, Keep};
 pub use delivery_store::DeliveryCache;
 pub use directory::{StateDirFacts, state_dir};
 pub use error::{ChainBreak, InvalidName, StateError};
+pub use freeze::{Freeze, Freezes};
+pub use freeze_store::FreezeStore;
 pub use id::DeliveryId;
 pub use key::{DeliveryKey, Subject, Word};
 pub use last_deploy::LastDeploy;

@@ -122,6 +122,8 @@ enum Command {
     Approve(commands::approve::ApproveArgs),
     #[command(subcommand)]
     Approvals(commands::approvals::ApprovalsCommand),
+    #[command(subcommand)]
+    Freeze(commands::freeze::FreezeCommand),
     History(commands::history::HistoryArgs),
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
@@ -152,6 +154,7 @@ impl Cli {
             Command::Resolve(args) => commands::resolve::run(args, context, out),
             Command::Approve(args) => commands::approve::run(args, context, out),
             Command::Approvals(command) => commands::approvals::run(command, context, out),
+            Command::Freeze(command) => commands::freeze::run(command, context, out),
             Command::History(args) => commands::history::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),

@@ -11,8 +11,8 @@ use std::{
 };
 
 use booty_state::{
-    ApprovalStore, AuditLog, DeliveryCache, Keep, Owner, ReleaseStore, SecurityOverrides,
-    StateDirFacts,
+    ApprovalStore, AuditLog, DeliveryCache, FreezeStore, Keep, Owner, ReleaseStore,
+    SecurityOverrides, StateDirFacts,
 };
 use circuit_breaker::Stored;
 use external_ids::ExternalIds;
@@ -112,6 +112,10 @@ impl Context {
     pub(crate) fn owner(&self, project: &Project) -> Owner {
         let environment = project.environment().to_owned();
         Owner { repo: project.repo.clone(), environment }
+    }
+
+    pub(crate) fn freezes(&self) -> FreezeStore {
+        FreezeStore::new(&self.store())
     }
 
     pub(crate) fn approvals(&self) -> ApprovalStore {

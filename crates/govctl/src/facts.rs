@@ -9,7 +9,9 @@ use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, S
 use circuit_breaker::CircuitState;
 use release_policy::{Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt};
 
-use crate::{approved, breaker::Breaker, context::Context, exit::CliError, project::Project};
+use crate::{
+    approved, breaker::Breaker, context::Context, exit::CliError, freezes, project::Project,
+};
 
 /// What is asked about, and what the person said about it.
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ pub(crate) fn gather(
         },
         in_progress,
         breaker: breaker(context, project, now)?,
+        freeze: freezes::in_force(context, now)?,
         base: base.map(|base| base.to_string()),
         ..Facts::new(sha.to_string(), now)
     })

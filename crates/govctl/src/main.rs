@@ -11,6 +11,7 @@ mod context;
 mod duration;
 mod exit;
 mod facts;
+mod freezes;
 mod git;
 mod github;
 #[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy, explain,
-        history, ids, init, lock, lock_break, session, state, status,
+        freeze_report, history, ids, init, lock, lock_break, session, state, status,
     },
     exit, view,
 };
@@ -41,6 +41,11 @@ const REPORTS: &[Report] = &[
     ("govctl.demo/1", "Answer of `demo`", of::<demo::Report>),
     ("govctl.deploy/1", "Answer of `deploy`", of::<deploy::Report>),
     ("govctl.error/1", "Answer of a command that could not answer", of::<exit::ErrorReport<'_>>),
+    (
+        "govctl.freeze/1",
+        "Answer of `freeze add`, one entry of `freeze list` and `freeze end`",
+        of::<freeze_report::Report>,
+    ),
     ("govctl.history/1", "One entry of `history`", of::<history::Line>),
     ("govctl.id-next/1", "Answer of `ids next`", of::<ids::Next>),
     (

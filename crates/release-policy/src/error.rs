@@ -40,6 +40,40 @@ pub enum PolicyError {
     },
 }
 
+/// Why a freeze could not be made out of what a person wrote.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScheduleError {
+    /// It is not a time zone.
+    #[error("`{found}` is not a time zone of the IANA database, such as Europe/Berlin")]
+    Zone {
+        /// What was given.
+        found: String,
+    },
+    /// It is not a moment.
+    #[error(
+        "`{found}` is not a time, such as 2026-12-24T18:00:00Z, or 2026-12-24 18:00 in a time zone"
+    )]
+    Moment {
+        /// What was given.
+        found: String,
+    },
+    /// It is not a weekly window.
+    #[error("`{found}` is not a weekly window, such as Fri 16:00-Mon 08:00")]
+    Weekly {
+        /// What was given.
+        found: String,
+    },
+    /// A window without an end that comes within a week of its start.
+    #[error(
+        "`{found}` has to end later than it starts, and within a week; name the day it ends on"
+    )]
+    Length {
+        /// What was given.
+        found: String,
+    },
+}
+
 impl PolicyError {
     /// Returns the source line with a caret under the place, for a terminal.
     ///

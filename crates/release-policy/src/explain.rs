@@ -81,9 +81,12 @@ pub(crate) const TABLE: [Text; 19] = [
         word: "freeze",
         outcome: Outcome::Hold,
         meaning: "a freeze is in force",
-        explanation: "Somebody decided that nothing goes out for now and said why. Neither approvals nor a low \
-            risk lift it.",
-        unblock: "wait for its end, or have it ended by whoever declared it",
+        explanation: "Somebody decided that nothing goes out for now and said why: for a while, or in windows that \
+            come back every week by the clock of a time zone. Neither a low risk nor a label, a comment or a \
+            variable lifts it. An approval of exactly this commit does, if it was given after the freeze was \
+            declared: that is the exception. A rollback is not held.",
+        unblock: "wait for its end; or make an exception of the commit, `govctl approve SHA --reason \"...\"`; or \
+            end it, `govctl freeze end`",
     },
     Text {
         reason: Reason::DeployNotConfigured,

@@ -229,11 +229,16 @@ pub enum Breaker {
     },
 }
 
-/// A time in which nothing goes out.
+/// A time in which nothing goes out, as [`freeze_at`](crate::freeze_at) finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
+    /// What the freezes that make it up are ended by.
+    pub ids: Vec<String>,
     /// Why.
     pub reason: String,
+    /// When the newest of them was declared. An approval of the commit that was given since
+    /// is an exception; one from before knew nothing of it.
+    pub declared_at: SystemTime,
     /// When it ends, unless it has to be ended by hand.
     pub until: Option<SystemTime>,
 }

@@ -37,10 +37,19 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
         Reason::BreakerOpen => {
             vec!["govctl history".into(), "wait until the breaker lets a trial through".into()]
         }
-        Reason::Freeze => vec![match facts.freeze.as_ref().and_then(|freeze| freeze.until) {
-            Some(until) => format!("wait until the freeze ends at {}", rfc3339::text(until)),
-            None => "have the freeze ended by whoever declared it".into(),
-        }],
+        Reason::Freeze => {
+            let mut hints = vec![format!(
+                "govctl approve {sha} --reason \"...\"   # an exception for this commit, for 2 h"
+            )];
+            let freeze = facts.freeze.as_ref();
+            let until = freeze.and_then(|freeze| freeze.until);
+            hints.extend(
+                until.map(|at| format!("wait until the freeze ends at {}", rfc3339::text(at))),
+            );
+            let ids = freeze.map(|freeze| freeze.ids.iter()).into_iter().flatten();
+            hints.extend(ids.map(|id| format!("govctl freeze end {id} --reason \"...\"")));
+            hints
+        }
         Reason::DeployNotConfigured => vec![
             format!("govctl deploy {sha} -- COMMAND"),
             "set `deploy_workflow_name` in the block `release_governor` of the configuration"

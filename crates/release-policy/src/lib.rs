@@ -29,7 +29,9 @@
 //! Every rule is a function from facts and policy to a [`RuleResult`]. All of them run,
 //! so that a person sees everything that stands in the way; the first one in the order of
 //! [`Reason::all`] that has something to say decides. The risk of a change comes from
-//! gitignore patterns that answer as `git check-ignore --no-index` does.
+//! gitignore patterns that answer as `git check-ignore --no-index` does. Whether a freeze is in
+//! force ([`freeze_at`]) comes from the clock on a wall, with time zones that are part of the
+//! program.
 //!
 //! A [`Policy`] comes from its defaults, from the text of a `.booty.yml` (`Config`, feature
 //! `yaml`, on by default) and from variables that the caller hands over
@@ -53,6 +55,7 @@ mod error;
 mod explain;
 mod facts;
 mod field;
+mod freeze;
 mod hints;
 #[cfg(feature = "schema")]
 mod json_schema;
@@ -67,25 +70,30 @@ mod rules;
 mod schema;
 mod time;
 mod value;
+mod weekly;
 #[cfg(feature = "yaml")]
 mod yaml;
+mod zone;
 
 pub use change::{Change, ChangeStatus, Changes, Completeness};
 #[cfg(feature = "yaml")]
 pub use config::{Config, SchemaVersion, VerifySettings};
 pub use decision::{Decision, Outcome, RuleResult, decide};
 pub use environment::{Overridden, UnknownVariable};
-pub use error::{PolicyError, Position};
+pub use error::{PolicyError, Position, ScheduleError};
 pub use facts::{
     Approval, ApprovalKind, Breaker, Delivery, Descent, Facts, Freeze, HandledOutcome, InProgress,
     LastAttempt, Switch, Verification,
 };
 pub use field::{Field, Origin, Origins, Setting};
+pub use freeze::{DeclaredFreeze, freeze_at};
 pub use pattern::Patterns;
 pub use policy::{ApprovalMode, DisabledBecause, Governor, Policy};
 pub use reason::{Reason, UnknownReason};
 pub use risk::{PathMatch, RiskClass};
 pub use value::Value;
+pub use weekly::Weekly;
+pub use zone::{Edge, Zone};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

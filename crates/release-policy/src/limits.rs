@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::facts::Breaker;
+use crate::facts::{Approval, ApprovalKind, Breaker, Freeze};
 use crate::reason::Reason;
 use crate::rules::{Case, Finding, count, same};
 use crate::time::{rfc3339, since};
@@ -39,17 +39,34 @@ pub(crate) fn freeze(case: &Case<'_>) -> Finding {
         return Finding::new(None, "none").input("reason", Value::Absent);
     };
     let over = freeze.until.is_some_and(|until| until <= case.facts.now);
-    let (reason, detail) = match freeze.until {
+    let exception = exception(case, freeze);
+    let (reason, detail) = match (exception, freeze.until) {
         _ if over => (None, format!("over: {}", freeze.reason)),
-        Some(until) => {
+        (Some(given), _) => {
+            let by = given.by.as_deref().unwrap_or("somebody");
+            (None, format!("lifted for this commit by {by}: {}", given.detail))
+        }
+        (None, Some(until)) => {
             (Some(Reason::Freeze), format!("until {}: {}", rfc3339::text(until), freeze.reason))
         }
-        None => (Some(Reason::Freeze), format!("until it is ended: {}", freeze.reason)),
+        (None, None) => (Some(Reason::Freeze), format!("until it is ended: {}", freeze.reason)),
     };
     let finding = Finding::new(reason, detail)
         .input("reason", Value::Text(freeze.reason.clone()))
-        .input("until", Value::time_or_absent(freeze.until));
-    Finding { retry_at: freeze.until.filter(|_| !over), ..finding }
+        .input("until", Value::time_or_absent(freeze.until))
+        .input("ids", Value::List(freeze.ids.clone()))
+        .input("exception", Value::Bool(exception.is_some()));
+    Finding { retry_at: freeze.until.filter(|_| reason.is_some()), ..finding }
+}
+
+/// The approval that lifts a freeze for this commit: given for it alone, and by somebody who
+/// could know of the freeze. What approves everything would end every freeze for good.
+fn exception<'a>(case: &Case<'a>, freeze: &Freeze) -> Option<&'a Approval> {
+    let knowing = |approval: &&Approval| {
+        approval.kind == ApprovalKind::Commit
+            && approval.given_at.is_some_and(|given_at| given_at >= freeze.declared_at)
+    };
+    case.facts.approvals.iter().find(knowing)
 }
 
 pub(crate) fn cooldown(case: &Case<'_>) -> Finding {

@@ -6,6 +6,7 @@ mod audit;
 mod damage;
 mod delivery;
 mod directory;
+mod freeze;
 mod key;
 mod moment;
 mod names;

@@ -11,6 +11,8 @@ pub(crate) mod delivery;
 pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod explain;
+pub(crate) mod freeze;
+pub(crate) mod freeze_report;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod init;

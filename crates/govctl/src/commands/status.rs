@@ -9,7 +9,7 @@ use booty_state::{DeployResult, Moment, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
 use clap::Args;
 use flock_guard::Holder;
-use release_policy::InProgress;
+use release_policy::{Freeze, InProgress};
 use serde::Serialize;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     context::{Context, rfc3339},
     exit::{CliError, Exit},
     facts::{Question, release_and_progress},
+    freezes,
     output::{BAD, GOOD, Output, clean},
     project::Project,
     view::short,
@@ -66,8 +67,8 @@ pub(crate) struct Report {
     rate: Rate,
     /// The lock that a deploy holds to its end.
     lock: Lock,
-    /// Freezes cannot be declared yet.
-    freeze: Option<String>,
+    /// The freeze that is in force, if one is.
+    freeze: Option<Frozen>,
     /// Commits whose deploy was cut off, so that nobody knows how it ended.
     unknown: Vec<Sha>,
     #[serde(skip)]
@@ -109,6 +110,26 @@ struct Lock {
     holder: Option<Holder>,
 }
 
+/// A freeze in force.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Frozen {
+    /// Why nothing goes out.
+    reason: String,
+    /// When something may again; `null` if it has to be ended by hand.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
+    until: Option<String>,
+    /// The numbers of the freezes that make it up, for `freeze end`.
+    ids: Vec<String>,
+}
+
+impl From<Freeze> for Frozen {
+    fn from(freeze: Freeze) -> Frozen {
+        let Freeze { reason, until, ids, .. } = freeze;
+        Frozen { reason, until: until.map(rfc3339), ids }
+    }
+}
+
 impl Report {
     pub(super) fn of(context: &Context, project: &Project) -> Result<Report, CliError> {
         let lock = context.deploy_lock_status(project.environment())?;
@@ -130,7 +151,7 @@ impl Report {
             },
             lock: Lock { held: lock.held, holder: lock.holder.filter(|_| lock.held) },
             breaker: Around::of(context, project)?,
-            freeze: None,
+            freeze: freezes::in_force(context, context.now())?.map(Frozen::from),
             unknown,
             in_progress,
             production_sha_current: release.production_sha_current,
@@ -208,6 +229,11 @@ impl fmt::Display for Report {
             &format_args!("{} of {} in the last hour", self.rate.used, self.rate.limit),
         )?;
         row(f, "breaker", &self.breaker)?;
+        if let Some(freeze) = &self.freeze {
+            let until = freeze.until.as_deref().unwrap_or("it is ended");
+            let reason = clean(&freeze.reason);
+            row(f, "freeze", &format_args!("{BAD}in force{BAD:#} until {until}: {reason}"))?;
+        }
         match (&self.lock.holder, self.lock.held) {
             (Some(holder), _) => {
                 row(f, "lock", &format_args!("held by {}", clean(&holder.to_string())))?

@@ -4,10 +4,10 @@ use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime};
 
 use release_policy::{
-    Breaker, Decision, Delivery, Facts, Freeze, HandledOutcome, LastAttempt, Policy, Reason, decide,
+    Breaker, Decision, Delivery, Facts, HandledOutcome, LastAttempt, Policy, Reason, decide,
 };
 
-use crate::support::{OTHER, SHA, ago, later, now, ready};
+use crate::support::{OTHER, SHA, ago, freeze, later, now, ready};
 
 fn policy(cooldown_minutes: u32, max_deploys_per_hour: u32) -> Policy {
     let max_deploys_per_hour = NonZeroU32::new(max_deploys_per_hour).unwrap();
@@ -112,7 +112,7 @@ fn the_breaker_and_the_freeze_end_at_their_moment() {
         assert_eq!(decision.reason == Reason::BreakerOpen, held, "breaker until {moment:?}");
         assert_eq!(decision.retry_at, held.then_some(moment));
 
-        let freeze = Some(Freeze { reason: "fair".into(), until: Some(moment) });
+        let freeze = Some(freeze(Some(moment)));
         let decision = decide(&Facts { freeze, ..ready() }, &Policy::default());
         assert_eq!(decision.reason == Reason::Freeze, held, "freeze until {moment:?}");
         assert_eq!(decision.retry_at, held.then_some(moment));
@@ -140,7 +140,7 @@ fn absurd_clocks_do_not_stop_a_decision() {
                 last_attempt: Some(LastAttempt { sha: SHA.into(), failed: true, at: then }),
                 recent_deploys: vec![then; 7],
                 breaker: Breaker::Open { retry_at: then },
-                freeze: Some(Freeze { reason: "fair".into(), until: Some(then) }),
+                freeze: Some(freeze(Some(then))),
                 base_live_since: Some(then),
                 ..ready()
             };

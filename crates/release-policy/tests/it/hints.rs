@@ -1,12 +1,14 @@
 //! What a person is told to do.
 
-use release_policy::{ApprovalMode, Delivery, Facts, Freeze, HandledOutcome, Policy, decide};
+use release_policy::{ApprovalMode, Delivery, Facts, HandledOutcome, Policy, decide};
 
-use crate::support::{OTHER, SHA, high, later, ready};
+use crate::support::{OTHER, SHA, freeze, high, later, ready};
 
 /// The commands that exist. A hint at any other would be a dead end.
-const COMMANDS: [&str; 9] =
-    ["approve", "deploy", "check", "explain", "status", "resolve", "record", "history", "config"];
+const COMMANDS: [&str; 10] = [
+    "approve", "freeze", "deploy", "check", "explain", "status", "resolve", "record", "history",
+    "config",
+];
 
 fn high_risk(policy: &Policy) -> Vec<String> {
     decide(&Facts { changes: high(), ..ready() }, policy).unblock_hints
@@ -60,9 +62,14 @@ fn a_redeploy_is_spelt_out() {
 
 #[test]
 fn a_freeze_with_an_end_names_it() {
-    let freeze = Some(Freeze { reason: "fair".into(), until: Some(later(3600)) });
+    let freeze = Some(freeze(Some(later(3600))));
     let hints = decide(&Facts { freeze, ..ready() }, &Policy::default()).unblock_hints;
-    assert_eq!(hints, ["wait until the freeze ends at 2026-11-20T19:00:00Z"]);
+    let expected = [
+        r#"govctl approve 9f2c1ab --reason "..."   # an exception for this commit, for 2 h"#,
+        "wait until the freeze ends at 2026-11-20T19:00:00Z",
+        r#"govctl freeze end 3 --reason "...""#,
+    ];
+    assert_eq!(hints, expected);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod boundaries;
 #[cfg(feature = "yaml")]
 mod config;
 mod environment;
+mod freezes;
 mod hints;
 #[cfg(feature = "yaml")]
 mod hostile;

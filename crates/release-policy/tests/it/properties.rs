@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 use release_policy::{
     Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Decision, Delivery, Descent,
-    Facts, Freeze, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Switch,
-    Verification, decide,
+    Facts, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Switch, Verification,
+    decide,
 };
 
 use crate::support::{OTHER, SHA, now};
@@ -67,8 +67,14 @@ fn approvals() -> impl Strategy<Value = Vec<Approval>> {
         ApprovalKind::Comment,
         ApprovalKind::Commit,
     ]);
+    let given = (kind, prop::option::of(moment()));
     prop::collection::vec(
-        kind.prop_map(|kind| Approval { kind, by: None, detail: "yes".into(), given_at: None }),
+        given.prop_map(|(kind, given_at)| Approval {
+            kind,
+            by: None,
+            detail: "yes".into(),
+            given_at,
+        }),
         0..3,
     )
 }
@@ -111,7 +117,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                 Verification::Passed
             },
             breaker,
-            freeze: freeze.map(|until| Freeze { reason: "fair".into(), until }),
+            freeze: freeze.map(crate::support::freeze),
             descent: if not_descendant {
                 Descent::Lacks { why: "an old branch".into() }
             } else {
@@ -148,7 +154,7 @@ fn worse(facts: &Facts) -> Vec<Facts> {
         with(&|f| f.unknown.push(OTHER.into())),
         with(&|f| f.in_progress = Some(InProgress { sha: OTHER.into(), holder: "pid 8".into() })),
         with(&|f| f.verification = Verification::Failed { what: "test".into() }),
-        with(&|f| f.freeze = Some(Freeze { reason: "fair".into(), until: None })),
+        with(&|f| f.freeze = Some(crate::support::freeze(None))),
         with(&|f| f.descent = Descent::Lacks { why: "an old branch".into() }),
         with(&|f| f.governor = Switch::Off { why: "off".into() }),
         with(&|f| f.deploy_configured = false),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use release_policy::{Approval, ApprovalKind, Change, ChangeStatus, Changes, Facts};
+use release_policy::{Approval, ApprovalKind, Change, ChangeStatus, Changes, Facts, Freeze};
 
 pub(crate) const SHA: &str = "9f2c1ab3d2c7e5a1b0f9483726150a9b8c7d6e5f";
 pub(crate) const OTHER: &str = "41be77c09b1d5e3b7a0f3c1f6b1c7f6f0d9a8e21";
@@ -46,6 +46,11 @@ pub(crate) fn medium() -> Changes {
 
 pub(crate) fn high() -> Changes {
     changed(["db/migrations/0007_drop.sql"])
+}
+
+/// Declared two minutes ago, so that what was approved since knows of it.
+pub(crate) fn freeze(until: Option<SystemTime>) -> Freeze {
+    Freeze { ids: vec!["3".into()], reason: "fair".into(), declared_at: ago(120), until }
 }
 
 pub(crate) fn approved() -> Vec<Approval> {

@@ -1,11 +1,11 @@
 //! The rules as one table: each reason is reached, and the earlier one wins.
 
 use release_policy::{
-    Breaker, Decision, Delivery, Descent, Facts, Freeze, HandledOutcome, InProgress, LastAttempt,
-    Outcome, Policy, Reason, Switch, Verification, decide,
+    Breaker, Decision, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt, Outcome,
+    Policy, Reason, Switch, Verification, decide,
 };
 
-use crate::support::{OTHER, SHA, ago, approved, high, later, low, medium, ready};
+use crate::support::{OTHER, SHA, ago, approved, freeze, high, later, low, medium, ready};
 
 /// Puts exactly what it is named after in the way.
 type Obstacle = fn(&mut Facts, &mut Policy);
@@ -21,7 +21,7 @@ const HOLDS: [(Reason, Obstacle); 15] = [
         facts.verification = Verification::Failed { what: "make test".into() }
     }),
     (Reason::BreakerOpen, |facts, _| facts.breaker = Breaker::Open { retry_at: later(60) }),
-    (Reason::Freeze, |facts, _| facts.freeze = Some(Freeze { reason: "fair".into(), until: None })),
+    (Reason::Freeze, |facts, _| facts.freeze = Some(freeze(None))),
     (Reason::DeployNotConfigured, |facts, _| facts.deploy_configured = false),
     (Reason::FirstDeployRequired, |facts, policy| {
         facts.first_deploy = true;
@@ -176,13 +176,13 @@ fn an_order_to_redeploy_lifts_no_other_hold() {
 }
 
 #[test]
-fn an_approval_lifts_only_the_first_deploy_and_the_high_risk() {
+fn an_approval_lifts_only_the_first_deploy_the_freeze_and_the_high_risk() {
     for (reason, obstacle) in HOLDS {
         let (mut facts, mut policy) = (ready(), Policy::default());
         obstacle(&mut facts, &mut policy);
         facts.approvals = approved();
         let expected = match reason {
-            Reason::FirstDeployRequired => Reason::AllowLow,
+            Reason::FirstDeployRequired | Reason::Freeze => Reason::AllowLow,
             Reason::HighRiskNoApproval => Reason::AllowHighApproved,
             other => other,
         };
@@ -206,6 +206,32 @@ fn facts_that_nobody_filled_in_are_held() {
     assert_eq!(decide(&facts, &Policy::default()).reason, Reason::DeployNotConfigured);
     facts.deploy_configured = true;
     assert_eq!(decide(&facts, &Policy::default()).reason, Reason::HighRiskNoApproval);
+}
+
+#[test]
+fn a_freeze_is_lifted_only_by_an_approval_of_the_commit_that_knew_of_it() {
+    use release_policy::{Approval, ApprovalKind};
+    let given = |kind, given_at| Approval { kind, by: None, detail: "go".into(), given_at };
+    let cases = [
+        (given(ApprovalKind::Commit, Some(ago(60))), Reason::AllowLow),
+        (given(ApprovalKind::Commit, Some(ago(120))), Reason::AllowLow),
+        (given(ApprovalKind::Commit, Some(ago(121))), Reason::Freeze),
+        (given(ApprovalKind::Commit, None), Reason::Freeze),
+        (given(ApprovalKind::Environment, None), Reason::Freeze),
+        (given(ApprovalKind::Environment, Some(ago(60))), Reason::Freeze),
+        (given(ApprovalKind::Label, Some(ago(60))), Reason::Freeze),
+        (given(ApprovalKind::Comment, Some(ago(60))), Reason::Freeze),
+    ];
+    for (approval, expected) in cases {
+        let row = format!("{approval:?}");
+        for until in [None, Some(later(60))] {
+            let (freeze, approvals) = (Some(freeze(until)), vec![approval.clone()]);
+            let decision = decide(&Facts { freeze, approvals, ..ready() }, &Policy::default());
+            assert_eq!(decision.reason, expected, "{row} until {until:?}");
+            let held_until = until.filter(|_| expected == Reason::Freeze);
+            assert_eq!(decision.retry_at, held_until, "{row}");
+        }
+    }
 }
 
 /// What the replaced program's own tests of its decision demand, under their names.
