@@ -2,19 +2,19 @@
 
 use system_tests::{Exit, Stage};
 
-/// A stage with four lines in its log.
-fn four_lines() -> Stage {
+/// A stage with six lines in its log.
+fn six_lines() -> Stage {
     let stage = Stage::new();
     stage.deploy();
     stage.repository.commit("a.txt", "a");
     stage.deploy();
-    assert_eq!(stage.dir.read("state/audit.jsonl").lines().count(), 4);
+    assert_eq!(stage.dir.read("state/audit.jsonl").lines().count(), 6);
     stage
 }
 
 #[test]
 fn everything_that_changed_the_state_is_listed() {
-    let stage = four_lines();
+    let stage = six_lines();
     stage
         .govctl("record HEAD failure --run-url https://ci/7 --delivery-id event-9")
         .run()
@@ -30,15 +30,15 @@ fn everything_that_changed_the_state_is_listed() {
     let list = stage.govctl("history --json").run().json(Exit::Yes);
     let what: Vec<_> =
         list.as_array().unwrap().iter().map(|entry| entry["what"].as_str().unwrap()).collect();
-    let two = ["deploy_started", "deploy_finished"];
-    assert_eq!(what, [&two[..], &two, &["recorded", "delivery_claimed"]].concat());
-    assert_eq!(list[4]["why"], "https://ci/7");
-    assert!(list[4]["who"].as_str().unwrap().starts_with("ana@"), "{list:#}");
+    let deploy = ["deploy_started", "command_started", "deploy_finished"];
+    assert_eq!(what, [&deploy[..], &deploy, &["recorded", "delivery_claimed"]].concat());
+    assert_eq!(list[6]["why"], "https://ci/7");
+    assert!(list[6]["who"].as_str().unwrap().starts_with("ana@"), "{list:#}");
 
     let count = |words: &str| stage.govctl(words).run().json(Exit::Yes).as_array().unwrap().len();
     assert_eq!(count("history --json --limit 2"), 2);
-    assert_eq!(count("history --json --sha HEAD~1"), 2);
-    assert_eq!(count("history --json --since 1h"), 6);
+    assert_eq!(count("history --json --sha HEAD~1"), 3);
+    assert_eq!(count("history --json --since 1h"), 8);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_deploy_seen_elsewhere_is_recorded() {
 fn a_log_that_was_tampered_with_is_found_out() {
     type Edit = fn(&mut Vec<String>);
     let edits: [(&str, Edit, &str); 7] = [
-        ("a word changed", |lines| lines[1] = lines[1].replace("success", "failure"), "line 2"),
+        ("a word changed", |lines| lines[2] = lines[2].replace("success", "failure"), "line 3"),
         ("a line removed", |lines| drop(lines.remove(1)), "line 2"),
         ("two lines swapped", |lines| lines.swap(1, 2), "line 2"),
         ("the first line removed", |lines| drop(lines.remove(0)), "line 1"),
@@ -77,11 +77,11 @@ fn a_log_that_was_tampered_with_is_found_out() {
         ("a line made up", |lines| lines.insert(2, "{}".to_owned()), "line 3"),
         ("a blank in a line", |lines| lines[3].insert(1, ' '), "line 4"),
     ];
-    let stage = four_lines();
+    let stage = six_lines();
     stage
         .govctl("history --verify")
         .run()
-        .stderr("the log is whole: 4 entries\n")
+        .stderr("the log is whole: 6 entries\n")
         .stdout_has("deploy_finished")
         .exit(Exit::Yes);
     let whole = stage.dir.read("state/audit.jsonl");
@@ -97,12 +97,12 @@ fn a_log_that_was_tampered_with_is_found_out() {
 
 #[test]
 fn a_torn_last_line_is_no_tampering_and_the_next_entry_replaces_it() {
-    let stage = four_lines();
-    stage.edit("audit.jsonl", |text| text + "{\"seq\":5,\"ti");
+    let stage = six_lines();
+    stage.edit("audit.jsonl", |text| text + "{\"seq\":7,\"ti");
     stage
         .govctl("history --verify")
         .run()
-        .stderr_has("4 entries")
+        .stderr_has("6 entries")
         .stdout_has("deploy")
         .exit(Exit::Yes);
     stage.repository.commit("b.txt", "b");
@@ -111,7 +111,7 @@ fn a_torn_last_line_is_no_tampering_and_the_next_entry_replaces_it() {
     stage
         .govctl("history --verify")
         .run()
-        .stderr_has("6 entries")
+        .stderr_has("9 entries")
         .stdout_has("deploy")
         .exit(Exit::Yes);
 }

@@ -263,7 +263,6 @@ fn wrong_uses_are_told_apart_from_a_no() {
         "deploy -C not-there HEAD -- ran",
         "deploy --config not-there.yml HEAD -- ran",
         "delivery claim acme/site HEAD",
-        "resolve HEAD",
         "explain no-such-thing",
         "no-such-command",
     ] {

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use system_tests::{Exit, Govctl, Random, Stage, Trace, Victim, eventually, session_is_over};
+use system_tests::{
+    Answer, Exit, Govctl, Random, Stage, Trace, Victim, eventually, session_is_over,
+};
 
 /// How many deploys each of the two tests kills.
 const ROUNDS: usize = 100;
@@ -92,7 +94,8 @@ fn busy_stage() -> Stage {
 fn go_on(stage: &Stage, sha: &str, what: &str) -> &'static str {
     // A lock that the dead left behind is worth a warning wherever it is met.
     stage.govctl("status").run().stdout_has("governor enabled").exit(Exit::Yes);
-    let again = deploy(stage, sha).run().any_stderr();
+    // The command goes on without its govctl, and holds the others until it has ended.
+    let again = still_runs(stage, sha);
     let end = match again.code() {
         // The result was recorded; or nothing was claimed, and this run was the first.
         0 if again.shown().contains("\"already_deployed\"") => "already deployed",
@@ -117,6 +120,18 @@ fn go_on(stage: &Stage, sha: &str, what: &str) -> &'static str {
         assert!(leftovers.is_empty(), "left behind: {leftovers:?}\n{what}");
     }
     end
+}
+
+/// The first answer that is not that the command still runs.
+fn still_runs(stage: &Stage, sha: &str) -> Answer {
+    let mut answer = None;
+    eventually("the command has ended", || {
+        let again = deploy(stage, sha).run().any_stderr();
+        let runs = again.code() == 1 && again.shown().contains("\"deploy_in_progress\"");
+        answer = (!runs).then_some(again);
+        !runs
+    });
+    answer.unwrap()
 }
 
 /// How often which end was met.

@@ -12,6 +12,8 @@ mod ids;
 mod journey;
 mod kills;
 mod looking;
+mod orphans;
+mod running;
 mod sessions;
 mod stopping;
 mod surroundings;

@@ -42,7 +42,7 @@ fn closed_streams_are_no_error_and_no_file_takes_their_place() {
     stage
         .govctl("history --verify")
         .run()
-        .stderr_has("8 entries")
+        .stderr_has("12 entries")
         .stdout_has("deploy")
         .exit(Exit::Yes);
 }

@@ -76,21 +76,22 @@ fn claim_and_intent_are_durable_before_the_command_starts() {
         "deploy lock",
         is(&["flock"], &["/locks/deploy-production.lock>", "LOCK_EX"]),
     );
-    let claim =
-        trace.next(Some(deploy_lock), "claim", is(RENAME, &[".slot\"", "\"delivery_ids.json\""]));
+    let line = |after, what: &'static str| {
+        let says =
+            move |call: &Call| is(&["write"], &["/audit.jsonl>"])(call) && call.args.contains(what);
+        let line = trace.next(Some(after), what, says);
+        trace.next(Some(line), "sync of the log", is(SYNC, &["/audit.jsonl>"]))
+    };
+    let start = line(deploy_lock, "deploy_started");
+    let claim = trace.next(Some(start), "claim", is(RENAME, &[".slot\"", "\"delivery_ids.json\""]));
     let claim = trace.next(Some(claim), "sync of the claim", is(SYNC, &[STATE]));
     let intent = trace.next(Some(claim), "intent", is(RENAME, &[".slot\"", "\"release.json\""]));
     let intent = trace.next(Some(intent), "sync of the intent", is(SYNC, &[STATE]));
-    let line = trace.next(
-        Some(intent),
-        "line in the log",
-        is(&["write"], &["/audit.jsonl>", "deploy_started"]),
-    );
-    let line = trace.next(Some(line), "sync of the log", is(SYNC, &["/audit.jsonl>"]));
+    let process = line(intent, "command_started");
 
     let starts = |call: &Call| call.name == "execve" && call.args.contains("/bin/ran\"");
     let command = trace.next(None, "start of the command", starts);
-    assert!(command.started > line.ended, "the command started too early\n{}", trace.text());
+    assert!(command.started > process.ended, "the command started too early\n{}", trace.text());
     let result = trace.next(Some(command), "result", is(RENAME, &[".slot\"", "\"release.json\""]));
     let result = trace.next(Some(result), "sync of the result", is(SYNC, &[STATE]));
     let said = trace.next(None, "answer", is(&["write"], &["1<", "DEPLOYED"]));

@@ -1,5 +1,6 @@
 //! Processes seen from outside, and waiting for them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,14 +33,35 @@ pub fn session_is_over(leader: u32) -> bool {
 
 /// Every living process of a session.
 pub(crate) fn of_session(session: u32) -> Vec<u32> {
+    living().filter(|(_, stat)| stat.session == session).map(|(pid, _)| pid).collect()
+}
+
+/// Every process and every session that `first` began, itself included.
+pub(crate) fn begun_by(first: u32) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let (mut processes, mut sessions) = (BTreeSet::from([first]), BTreeSet::from([first]));
+    loop {
+        let before = processes.len();
+        for (pid, stat) in living() {
+            if processes.contains(&stat.parent) || sessions.contains(&stat.session) {
+                processes.insert(pid);
+                sessions.insert(stat.session);
+            }
+        }
+        if processes.len() == before {
+            return (processes, sessions);
+        }
+    }
+}
+
+fn living() -> impl Iterator<Item = (u32, Stat)> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let belongs = |stat: Stat| stat.session == session && !stat.is_dead;
-    pids.filter(|pid| stat(*pid).is_some_and(belongs)).collect()
+    pids.filter_map(|pid| Some((pid, stat(pid).filter(|stat| !stat.is_dead)?)))
 }
 
 struct Stat {
     is_dead: bool,
+    parent: u32,
     session: u32,
 }
 
@@ -48,5 +70,6 @@ fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(") ")?;
     let fields: Vec<&str> = rest.split(' ').collect();
-    Some(Stat { is_dead: matches!(fields[0], "Z" | "X"), session: fields[3].parse().ok()? })
+    let (parent, session) = (fields[1].parse().ok()?, fields[3].parse().ok()?);
+    Some(Stat { is_dead: matches!(fields[0], "Z" | "X"), parent, session })
 }

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::Answer;
-use crate::process::{PATIENCE, eventually, of_session};
+use crate::process::{PATIENCE, begun_by, eventually, of_session};
 
 /// A run that has started. Dropped, it is killed.
 #[derive(Debug)]
@@ -44,14 +44,20 @@ impl Victim {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Kills it and everything that it started, if it was started with `setsid`.
+    /// Kills it and everything that it started, if it was started with `setsid`. What begins a
+    /// session of its own at that very moment can escape.
     pub fn kill_session(&self) {
-        eventually("the session is dead", || {
-            let living = of_session(self.pid());
-            for pid in &living {
-                let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-                kill_process(pid, Signal::KILL).ok(); // Gone already is what we want.
-            }
+        let (processes, sessions) = begun_by(self.pid());
+        let kill = |pid: &u32| {
+            let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+            kill_process(pid, Signal::KILL).ok(); // Gone already is what we want.
+        };
+        kill(&self.pid());
+        processes.iter().for_each(kill);
+        eventually("the sessions are dead", || {
+            let living: Vec<u32> =
+                sessions.iter().flat_map(|session| of_session(*session)).collect();
+            living.iter().for_each(kill);
             living.is_empty()
         });
     }

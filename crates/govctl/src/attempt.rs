@@ -1,27 +1,29 @@
-//! One attempt at a deploy: claim, intent, act, result, each durable before the next.
+//! One attempt at a deploy: declare, act, result, each durable before the next.
 //!
-//! Killed at any point, the command has started at most once: before the claim nothing has
-//! happened; between claim and result the next run finds the claim or the pending intent and
-//! holds; after the result everything is said. Only what provably never started is taken back.
+//! Killed at any point, the command has started at most once: before its process is on record
+//! it cannot start, and whoever comes next takes the attempt back; from then on the next run
+//! finds it running, or holds; after the result everything is said.
 
 use std::{
     ffi::OsString,
-    io,
-    process::{Command, Stdio},
-    time::{Duration, Instant, SystemTime},
+    fs::File,
+    io::{self, stdin},
+    process::{Child, Command},
+    time::{Duration, Instant},
 };
 
-use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, NewEntry, Sha, StateError};
+use booty_state::{DeliveryId, DeliveryKey, DeployResult, Sha};
 use circuit_breaker::{Event, Ticket};
 use flock_guard::{LockError, LockGuard, Wait};
-use serde_json::Value;
 
 use crate::{
     breaker::Breaker,
     context::{Context, stdin_is_terminal},
     exit::{CliError, Kind},
+    gate::{self, Waiting},
+    intent::{Declared, Intent},
     output::Output,
-    process::{self, Ended, Signals},
+    process::{self, Ended, Signals, Terms},
     project::Project,
 };
 
@@ -34,6 +36,8 @@ pub(crate) struct Attempt<'a> {
     /// A person's order to start the command once more for this commit.
     pub(crate) redeploy: Option<&'a str>,
     pub(crate) delivery_id: DeliveryId,
+    /// Held from the decision to the recorded result.
+    pub(crate) lock: &'a LockGuard,
 }
 
 /// How an attempt ended.
@@ -45,18 +49,6 @@ pub(crate) enum Outcome {
     NotStarted { signal: u8 },
     /// The command has run.
     Ran { ended: Ended, took: Duration },
-}
-
-/// Who has the commit after a claim.
-#[derive(Debug)]
-enum Claimed {
-    /// We have.
-    Ours {
-        /// The delivery that had handled it before a person ordered it once more.
-        before: Option<DeliveryId>,
-    },
-    /// This delivery had it already.
-    LostTo(String),
 }
 
 /// Takes the lock that a deploy holds to its end, and says who has it if we must wait.
@@ -87,7 +79,7 @@ pub(crate) fn lock(
 }
 
 impl Attempt<'_> {
-    /// Claims the commit, writes the intent, runs the command and records the result.
+    /// Declares the deploy, runs the command and records the result.
     pub(crate) fn run(
         &self,
         argv: &[OsString],
@@ -99,36 +91,85 @@ impl Attempt<'_> {
             .map_err(|error| CliError::broken("cannot listen for signals").because(&error))?;
         // Whatever can fail without touching anything comes first.
         let mut command = self.command(argv, out)?;
-        let claimed = match self.claim()? {
-            Claimed::Ours { before } => before,
-            Claimed::LostTo(by) => return Ok(Outcome::LostTo(by)),
+        let intent = self.intent()?;
+        let fence = match intent.declare(self.redeploy, out)? {
+            Declared::Ours { fence } => fence,
+            Declared::LostTo(by) => return Ok(Outcome::LostTo(by)),
         };
-        let fence = self.write_intent().inspect_err(|_| {
-            self.take_back(&claimed, "the intent could not be written", out);
-        })?;
         if let Some(signal) = signals.arrived() {
-            self.take_back(&claimed, "interrupted before the command was started", out);
+            intent.take_back("interrupted before the command was started", out);
             return Ok(Outcome::NotStarted { signal });
         }
         let ticket = self.ask_breaker().inspect_err(|_| {
-            self.take_back(&claimed, "the breaker let nothing through", out);
+            intent.take_back("the breaker let nothing through", out);
         })?;
         command.env("GOVCTL_FENCE", fence.to_string());
-        let started = Instant::now();
-        let ended = process::run(command, limit, &mut signals).map_err(|error| match error {
-            process::RunError::NotStarted(error) => {
-                self.take_back(&claimed, "the command could not be started", out);
+        let child = match self.start(command, &intent, argv, &mut signals) {
+            Ok(child) => child,
+            Err(stopped) => {
+                if stopped.is_ours {
+                    intent.take_back(stopped.why, out);
+                }
                 self.tell_breaker(Event::GivenBack(ticket), out);
-                self.cannot_start(argv, &error)
+                return stopped.outcome;
             }
-            process::RunError::Lost(error) => self.lost(&error),
-        })?;
+        };
+        let started = Instant::now();
+        let terms = Terms { limit, lock: Some(self.lock) };
+        let ended =
+            process::watch(child, terms, &mut signals).map_err(|error| self.lost(&error))?;
         let took = started.elapsed();
-        let recorded = self.record(ended, took);
+        let recorded = self.record(&intent, ended, took);
         let told = if ended.is_success() { Event::Success } else { Event::Failure };
         self.tell_breaker(told(ticket), out);
         recorded?;
         Ok(Outcome::Ran { ended, took })
+    }
+
+    /// Starts the command: first its process, which waits, then the line that names it, then
+    /// the command itself.
+    fn start(
+        &self,
+        command: Command,
+        intent: &Intent<'_>,
+        argv: &[OsString],
+        signals: &mut Signals,
+    ) -> Result<Child, Stopped> {
+        let cannot_start = |error: io::Error| {
+            Stopped::by("the command could not be started", self.cannot_start(argv, &error))
+        };
+        let input = self.input().map_err(cannot_start)?;
+        let waiting = Waiting::start(command).map_err(cannot_start)?;
+        let named = intent.name_process(waiting.pid());
+        named.map_err(|error| Stopped::by("its process could not be written down", error))?;
+        // After that line: who breaks the lock and reads the log later finds the process, and
+        // who did so before is found here.
+        self.lock.check().map_err(|error| self.robbed(&error))?;
+        if let Some(signal) = signals.arrived() {
+            let why = "interrupted before the command was started";
+            return Err(Stopped {
+                why,
+                is_ours: true,
+                outcome: Ok(Outcome::NotStarted { signal }),
+            });
+        }
+        match input {
+            Some(file) => waiting.open(file),
+            None => waiting.open(stdin()),
+        }
+        .map_err(cannot_start)
+    }
+
+    /// The deploy as it is to be declared.
+    fn intent(&self) -> Result<Intent<'_>, CliError> {
+        let Attempt { context, project, sha, delivery_id, .. } = self;
+        let key = DeliveryKey::of(&project.repo, sha);
+        // An id in an old file that could not be written today is not written back either.
+        let before = match self.redeploy {
+            Some(_) => context.deliveries().find(&key)?.and_then(|id| id.parse().ok()),
+            None => None,
+        };
+        Ok(Intent { context, project, sha, delivery_id, before })
     }
 
     /// Asks for the right to run the command; half-open, this is the trial.
@@ -161,56 +202,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Claims the commit, or names the delivery that has handled it already.
-    fn claim(&self) -> Result<Claimed, CliError> {
-        let key = self.key();
-        let deliveries = self.context.deliveries();
-        if self.redeploy.is_some() {
-            // An id in an old file that could not be written today is not written back either.
-            let before = deliveries.find(&key)?.and_then(|id| id.parse().ok());
-            deliveries.record(&key, &self.delivery_id)?;
-            return Ok(Claimed::Ours { before });
-        }
-        Ok(match deliveries.claim(&key, &self.delivery_id)? {
-            Claim::New => Claimed::Ours { before: None },
-            Claim::Already { by } => Claimed::LostTo(by),
-        })
-    }
-
-    /// Writes down that the command is about to start. Returns the number of that line in
-    /// the audit log, which only rises: the fence that the command gets.
-    fn write_intent(&self) -> Result<u64, CliError> {
-        let now = self.context.now();
-        self.context.releases(self.project).attempt_started(self.sha, now.into())?;
-        let mut entry = self.entry("deploy_started", now);
-        entry.why = self.redeploy.map(str::to_owned);
-        Ok(self.context.audit().append(&entry)?)
-    }
-
-    /// Gives the claim and the intent back, because the command provably never started.
-    fn take_back(&self, before: &Option<DeliveryId>, why: &str, out: &Output) {
-        let now = self.context.now();
-        let deliveries = self.context.deliveries();
-        let but = |what| move |error: StateError| format!("{what}: {error}");
-        // In this order, and no further than it goes: what is not taken back still holds.
-        let taken_back = || -> Result<(), String> {
-            let abandoned = self.context.releases(self.project).abandon(self.sha);
-            abandoned.map_err(but("the intent could not be taken back"))?;
-            match before {
-                Some(before) => deliveries.record(&self.key(), before),
-                None => deliveries.give_back(&self.key(), &self.delivery_id).map(drop),
-            }
-            .map_err(but("the claim could not be taken back"))?;
-            let entry = self.entry("deploy_taken_back", now).because(why);
-            let written = self.context.audit().append(&entry).map(drop);
-            written.map_err(but("it was taken back, but its line in the audit log is missing"))
-        };
-        if let Err(failed) = taken_back() {
-            out.note(&format!("note: {failed}"));
-        }
-    }
-
-    fn record(&self, ended: Ended, took: Duration) -> Result<(), CliError> {
+    fn record(&self, intent: &Intent<'_>, ended: Ended, took: Duration) -> Result<(), CliError> {
         let now = self.context.now();
         let result = if ended.is_success() { DeployResult::Success } else { DeployResult::Failure };
         let word = result.to_string();
@@ -230,8 +222,8 @@ impl Attempt<'_> {
         releases
             .finished(self.sha, result, now.into())
             .map_err(|error| unrecorded(error.into()))?;
-        let entry = self
-            .entry("deploy_finished", now)
+        let entry = intent
+            .entry("deploy_finished")
             .because(format!("the command {ended} after {:.1} s", took.as_secs_f64()))
             .changing("started", word);
         if let Err(error) = self.context.audit().append(&entry) {
@@ -242,34 +234,27 @@ impl Attempt<'_> {
     }
 
     fn command(&self, argv: &[OsString], out: &Output) -> Result<Command, CliError> {
-        let (program, args) = argv.split_first().ok_or_else(|| CliError::usage("no command"))?;
+        if argv.is_empty() {
+            return Err(CliError::usage("no command"));
+        }
         let live = self.context.releases(self.project).load()?.production_sha_current;
-        let mut command = Command::new(program);
+        let mut command = gate::command(argv);
         command
-            .args(args)
             .current_dir(&self.context.workspace)
             .env("DEPLOY_SHA", self.sha.to_string())
             .env("DEPLOY_REPO", self.project.repo.to_string())
             .env("DEPLOY_ENVIRONMENT", self.project.environment())
             .env("DEPLOY_PREVIOUS_SHA", live.map(|sha| sha.to_string()).unwrap_or_default());
-        if stdin_is_terminal() {
-            // In a group of its own a command that reads from the terminal would be stopped.
-            command.stdin(Stdio::null());
-        }
         if out.is_json() {
             command.stdout(io::stderr());
         }
         Ok(command)
     }
 
-    fn key(&self) -> DeliveryKey {
-        DeliveryKey::of(&self.project.repo, self.sha)
-    }
-
-    fn entry(&self, what: &'static str, now: SystemTime) -> NewEntry {
-        NewEntry::new(now.into(), self.context.who(), what)
-            .about(&self.project.repo, self.sha)
-            .changing(Value::Null, self.delivery_id.to_string())
+    /// What the command reads, if that is not what we could.
+    fn input(&self) -> io::Result<Option<File>> {
+        // In a session of its own a command cannot read from the terminal.
+        stdin_is_terminal().then(|| File::open("/dev/null")).transpose()
     }
 
     fn cannot_start(&self, argv: &[OsString], error: &io::Error) -> CliError {
@@ -279,6 +264,14 @@ impl Attempt<'_> {
             .hint("the commit can be tried again once the command can be started")
     }
 
+    /// Somebody has taken the lock away, and may have started a deploy of their own by now.
+    fn robbed(&self, error: &LockError) -> Stopped {
+        let message = format!("nothing was deployed: {} was about to start", self.sha.short());
+        let error = CliError::broken(message).because(error).hint("govctl status");
+        // What is on record may be theirs.
+        Stopped { why: "", is_ours: false, outcome: Err(error) }
+    }
+
     /// The command has started, and we cannot see how it ended.
     fn lost(&self, error: &io::Error) -> CliError {
         let (sha, short) = (self.sha, self.sha.short());
@@ -286,5 +279,19 @@ impl Attempt<'_> {
             .because(error)
             .hint(format!("govctl resolve {sha} --as success --reason \"...\""))
             .hint(format!("govctl resolve {sha} --as failure --reason \"...\""))
+    }
+}
+
+/// An attempt that ended before its command was started.
+struct Stopped {
+    why: &'static str,
+    /// What is on record about it is ours to take back.
+    is_ours: bool,
+    outcome: Result<Outcome, CliError>,
+}
+
+impl Stopped {
+    fn by(why: &'static str, error: CliError) -> Stopped {
+        Stopped { why, is_ours: true, outcome: Err(error) }
     }
 }

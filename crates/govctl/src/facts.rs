@@ -10,7 +10,8 @@ use circuit_breaker::CircuitState;
 use release_policy::{Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt};
 
 use crate::{
-    approved, breaker::Breaker, context::Context, exit::CliError, freezes, project::Project,
+    approved, breaker::Breaker, context::Context, evidence::Evidence, exit::CliError, freezes,
+    project::Project,
 };
 
 /// What is asked about, and what the person said about it.
@@ -84,21 +85,38 @@ pub(crate) fn release_and_progress(
     question: &Question,
 ) -> Result<(ReleaseState, Option<InProgress>), CliError> {
     let release = context.releases(project).load()?;
-    let Some(sha) = release.unknown().first().map(ToString::to_string) else {
-        return Ok((release, None));
-    };
-    if question.lock_is_ours {
+    if release.unknown().is_empty() {
         return Ok((release, None));
     }
-    let status = context.deploy_lock_status(project.environment())?;
-    if !status.held {
-        return Ok((context.releases(project).load()?, None));
+    if !question.lock_is_ours {
+        let status = context.deploy_lock_status(project.environment())?;
+        if status.held {
+            let holder = status.holder.map_or_else(
+                || "somebody who left no name".to_owned(),
+                |holder| format!("pid {} on {}", holder.pid, holder.hostname),
+            );
+            let sha = release.unknown().first().map(ToString::to_string);
+            return Ok((release, sha.map(|sha| InProgress { sha, holder })));
+        }
     }
-    let holder = status.holder.map_or_else(
-        || "somebody who left no name".to_owned(),
-        |holder| format!("pid {} on {}", holder.pid, holder.hostname),
-    );
-    Ok((release, Some(InProgress { sha, holder })))
+    let release = context.releases(project).load()?;
+    let running = orphan(context, project, &release);
+    Ok((release, running))
+}
+
+/// The deploy whose command runs on although its govctl is gone. Where that cannot be seen its
+/// outcome is unknown, which holds as well.
+fn orphan(context: &Context, project: &Project, release: &ReleaseState) -> Option<InProgress> {
+    release.unknown().into_iter().find_map(|sha| {
+        let Ok(Evidence::Running(command)) = Evidence::of(context, project, sha) else {
+            return None;
+        };
+        let holder = format!(
+            "pid {} on {}, whose govctl is gone; to stop it: govctl resolve {sha} --stop",
+            command.pid, command.hostname
+        );
+        Some(InProgress { sha: sha.to_string(), holder })
+    })
 }
 
 /// The breaker around deploys to this environment.

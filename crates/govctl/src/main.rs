@@ -9,13 +9,16 @@ mod commands;
 mod config_file;
 mod context;
 mod duration;
+mod evidence;
 mod exit;
 mod facts;
 mod freezes;
+mod gate;
 mod git;
 mod github;
 #[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]
 mod http;
+mod intent;
 mod locks;
 mod log;
 mod output;
@@ -23,6 +26,7 @@ mod process;
 mod project;
 #[cfg(test)]
 mod schema;
+mod settle;
 mod view;
 
 use std::{
@@ -43,6 +47,9 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    if let Some(code) = gate::waits(std::env::args_os()) {
+        return code;
+    }
     let ignored = Arc::new(AtomicBool::new(false));
     // A file that would grow over its limit (`ulimit -f`) is then an error of the write,
     // exit code 3, and does not end us between two steps.

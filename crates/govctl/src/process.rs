@@ -15,8 +15,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use flock_guard::{Holder, Life, LockError, LockGuard};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
     process::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid,
     },
@@ -67,15 +69,18 @@ pub(crate) enum Ended {
     TimedOut { status: ExitStatus },
     /// It was stopped because we were asked to stop.
     Interrupted { signal: u8, status: ExitStatus },
+    /// It was stopped because the lock that it ran under was taken away.
+    LockLost { status: ExitStatus },
 }
 
 impl Ended {
     /// Whether it says itself that it has succeeded. A command that ends well after TERM had
-    /// finished its work; after its time it is a failure, whatever it says.
+    /// finished its work; after its time, or while another may do the same work, it is a
+    /// failure, whatever it says.
     pub(crate) fn is_success(self) -> bool {
         match self {
             Ended::Exited(status) | Ended::Interrupted { status, .. } => status.success(),
-            Ended::TimedOut { .. } => false,
+            Ended::TimedOut { .. } | Ended::LockLost { .. } => false,
         }
     }
 
@@ -83,6 +88,7 @@ impl Ended {
     pub(crate) fn code(self) -> i32 {
         let (Ended::Exited(status)
         | Ended::TimedOut { status }
+        | Ended::LockLost { status }
         | Ended::Interrupted { status, .. }) = self;
         exit_code(status)
     }
@@ -104,6 +110,10 @@ impl fmt::Display for Ended {
             Ended::TimedOut { status } => {
                 write!(f, "was stopped because its time was over, and {}", Ended::Exited(*status))
             }
+            Ended::LockLost { status } => {
+                let ended = Ended::Exited(*status);
+                write!(f, "was stopped because its lock was taken away, and {ended}")
+            }
             Ended::Interrupted { signal, status } => {
                 let ended = Ended::Exited(*status);
                 write!(f, "was stopped because of signal {signal}, and {ended}")
@@ -121,6 +131,18 @@ pub(crate) enum RunError {
     Lost(io::Error),
 }
 
+/// What ends a command before it ends by itself, beside a signal to us.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms<'a> {
+    /// How long it may take.
+    pub(crate) limit: Option<Duration>,
+    /// The lock under which it runs: once that is lost, somebody else may do the same.
+    pub(crate) lock: Option<&'a LockGuard>,
+}
+
+/// How often a lock is looked at: nothing wakes its holder when it is taken away.
+const LOCK_EVERY: Duration = Duration::from_millis(250);
+
 /// Runs `command` as a process group of its own until it ends, its `limit` is over or a
 /// signal asks us to stop; in the last two cases the whole group gets TERM and, after a
 /// grace time, KILL.
@@ -130,40 +152,89 @@ pub(crate) fn run(
     signals: &mut Signals,
 ) -> Result<Ended, RunError> {
     let child = command.process_group(0).spawn().map_err(RunError::NotStarted)?;
-    watch(child, limit, signals).map_err(RunError::Lost)
+    let terms = Terms { limit, lock: None };
+    watch(child, terms, signals).map_err(RunError::Lost)
 }
 
-fn watch(mut child: Child, limit: Option<Duration>, signals: &mut Signals) -> io::Result<Ended> {
+/// Waits for the end of a child that leads a group of its own, and stops that group when the
+/// terms say so or a signal asks us to.
+pub(crate) fn watch(
+    mut child: Child,
+    terms: Terms<'_>,
+    signals: &mut Signals,
+) -> io::Result<Ended> {
     let watch = Watch::on(&child);
-    let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let deadline = terms.limit.and_then(|limit| Instant::now().checked_add(limit));
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Ended::Exited(status));
         }
         if let Some(signal) = signals.arrived() {
-            let status = stop(&mut child, &watch)?;
+            let status = stop(&mut child, &watch, signals)?;
             return Ok(Ended::Interrupted { signal, status });
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            let status = stop(&mut child, &watch)?;
+            let status = stop(&mut child, &watch, signals)?;
             return Ok(Ended::TimedOut { status });
         }
-        watch.poll(deadline, signals.pipes.iter().map(|(_, pipe)| pipe))?;
+        // That the lock cannot be looked at is no news of it.
+        let is_lost = |lock: &LockGuard| matches!(lock.check(), Err(LockError::Lost { .. }));
+        if terms.lock.is_some_and(is_lost) {
+            let status = stop(&mut child, &watch, signals)?;
+            return Ok(Ended::LockLost { status });
+        }
+        let look = terms.lock.map(|_| Instant::now() + LOCK_EVERY);
+        watch.poll(look.into_iter().chain(deadline).min(), Some(signals))?;
     }
 }
 
-/// Ends the whole group: TERM, then KILL when the leader has not gone after the grace time,
-/// or right after it has, for those that stayed behind. Returns how the leader ended.
-fn stop(child: &mut Child, watch: &Watch) -> io::Result<ExitStatus> {
+/// How long after the first signal another one means: now.
+const INSISTING: Duration = Duration::from_secs(1);
+
+/// Ends the whole group: TERM, then KILL when the leader has not gone after the grace time or
+/// somebody insists, or right after it has, for those that stayed behind. Returns how the
+/// leader ended.
+fn stop(child: &mut Child, watch: &Watch, signals: &mut Signals) -> io::Result<ExitStatus> {
     // Until the last line the leader is not reaped, so its number, which is that of the
     // group, cannot belong to anybody else.
     kill_process_group(watch.group, Signal::TERM).ok(); // Gone already is what we want.
-    let deadline = Instant::now() + GRACE;
+    let asked = Instant::now();
+    let deadline = asked + GRACE;
     while !has_ended(watch.group)? && Instant::now() < deadline {
-        watch.poll(Some(deadline), std::iter::empty())?;
+        // A terminal and a shell may both pass on the same key. A runner that sends a second
+        // signal seconds later is about to kill us, and the result must be on record by then.
+        if signals.arrived().is_some() && asked.elapsed() >= INSISTING {
+            break;
+        }
+        watch.poll(Some(deadline), Some(signals))?;
     }
     kill_process_group(watch.group, Signal::KILL).ok();
     child.wait()
+}
+
+/// Ends the group of a process that is not ours to wait for, after proof that it is the one
+/// that was recorded: TERM, then KILL after the grace time or, once the leader has gone, for
+/// those that stayed behind. Returns when the leader has ended.
+pub(crate) fn stop_group(recorded: &Holder) -> io::Result<()> {
+    let group = i32::try_from(recorded.pid).ok().and_then(Pid::from_raw);
+    let group = group.ok_or(io::ErrorKind::InvalidInput)?;
+    let pidfd = pidfd_open(group, PidfdFlags::empty())?;
+    // Looked at after that: while the process behind the descriptor lives, the number is its own.
+    if Life::of(recorded) != Life::Alive {
+        return Err(io::Error::other("it is not there any more"));
+    }
+    let gone_within = |limit: Duration| -> io::Result<bool> {
+        let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        Ok(retry_on_intr(|| poll(&mut fds, Some(&limit)))? > 0)
+    };
+    kill_process_group(group, Signal::TERM)?;
+    let gone = gone_within(GRACE)?;
+    kill_process_group(group, Signal::KILL).ok(); // Nobody stayed behind, most often.
+    if gone || gone_within(GRACE)? {
+        return Ok(());
+    }
+    Err(io::Error::other("it does not end, not even by KILL"))
 }
 
 /// Whether a child has ended, which stays to be asked for.
@@ -188,12 +259,10 @@ impl Watch {
     }
 
     /// Returns when the child has ended, a signal has come, or the deadline has.
-    fn poll<'a>(
-        &self,
-        deadline: Option<Instant>,
-        pipes: impl Iterator<Item = &'a UnixStream>,
-    ) -> io::Result<()> {
-        let mut fds: Vec<PollFd<'_>> = pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
+    fn poll(&self, deadline: Option<Instant>, signals: Option<&Signals>) -> io::Result<()> {
+        let pipes = signals.into_iter().flat_map(|signals| &signals.pipes);
+        let mut fds: Vec<PollFd<'_>> =
+            pipes.map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
         let mut limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match &self.pidfd {
             Some(pidfd) => fds.push(PollFd::new(pidfd, PollFlags::IN)),
@@ -228,7 +297,7 @@ pub(crate) fn capture(mut command: Command, limit: Duration) -> io::Result<Outpu
             let message = format!("it did not end within {limit:?}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
-        watch.poll(Some(deadline), std::iter::empty())?;
+        watch.poll(Some(deadline), None)?;
     };
     let joined = |reader: thread::JoinHandle<io::Result<Vec<u8>>>| {
         reader.join().unwrap_or_else(|_| Err(io::Error::other("reading its output panicked")))

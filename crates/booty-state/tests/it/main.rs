@@ -11,6 +11,7 @@ mod key;
 mod moment;
 mod names;
 mod old_program;
+mod open_deploy;
 mod overrides;
 mod release;
 mod stores;

@@ -18,6 +18,7 @@ use crate::{
     output::{BAD, GOOD, Output, clean},
     process::Ended,
     project::Project,
+    settle,
     view::{DecisionView, Detail, short},
 };
 
@@ -67,18 +68,24 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     }
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
+    if lock.is_some() {
+        for cut_off in settle::unknown(context, &project, &sha)? {
+            settle::settle(context, &project, &cut_off, out)?;
+        }
+    }
     let view = decision(args, context, &project, &sha, lock.is_some(), out)?;
     let mut report = Report::of(view);
 
     let reason = report.view.decision.reason;
-    if args.dry_run || !report.view.allows() || reason == Reason::AlreadyDeployed {
+    let goes_out = report.view.allows() && reason != Reason::AlreadyDeployed;
+    let Some(lock) = lock.filter(|_| goes_out) else {
         let exit = report.not_attempted(&sha, args.dry_run);
         out.announce(&report)?;
         out.report(&report)?;
         return Ok(exit);
-    }
+    };
     out.say(&report.view)?;
-    let exit = attempt(args, context, &project, &sha, lock.as_ref(), &mut report, out)?;
+    let exit = attempt(args, context, &project, &sha, &lock, &mut report, out)?;
     out.report_done(&report);
     out.announce_done(&report);
     Ok(exit)
@@ -112,12 +119,11 @@ fn attempt(
     context: &Context,
     project: &Project,
     sha: &Sha,
-    lock: Option<&LockGuard>,
+    lock: &LockGuard,
     report: &mut Report,
     out: &Output,
 ) -> Result<Exit, CliError> {
-    let token = lock.map(|lock| lock.token().to_string()).unwrap_or_default();
-    let delivery_id: DeliveryId = format!("govctl-{token}")
+    let delivery_id: DeliveryId = format!("govctl-{}", lock.token())
         .parse()
         .map_err(|error| CliError::broken("cannot make a delivery id").because(&error))?;
     let attempt = Attempt {
@@ -126,6 +132,7 @@ fn attempt(
         sha,
         redeploy: args.reason.as_deref().filter(|_| args.redeploy),
         delivery_id,
+        lock,
     };
     report.delivery_id = Some(attempt.delivery_id.to_string());
     match attempt.run(&args.command, args.timeout, out)? {

@@ -2,31 +2,40 @@
 
 use booty_state::{DeployResult, NewEntry, Sha};
 use clap::{Args, ValueEnum};
-use release_policy::{Delivery, HandledOutcome};
+use flock_guard::Holder;
 
 use crate::{
     attempt,
     commands::status,
     context::Context,
-    exit::{CliError, Exit},
-    facts,
-    output::Output,
+    exit::{CliError, Exit, Kind},
+    output::{Output, clean},
+    process,
     project::Project,
+    settle::{self, Settled},
 };
 
-/// Say how a deploy ended that was cut off
+/// Settle how a deploy ended that was cut off
 ///
-/// A deploy whose run was killed leaves an unknown outcome, which holds further deploys until
-/// somebody has looked at production. Exits 1 if nothing about the commit is unknown, and 5
-/// while govctl is still running a deploy. The command of a govctl that was killed with KILL
-/// can go on without it, and nobody holds a lock for it: look whether it still runs.
+/// A deploy whose run was killed leaves an unknown outcome, which holds further deploys. Without
+/// --as, what can be proven is settled: a command that never started is taken back. With --as
+/// you say what you have seen on production.
+///
+/// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
+/// its group, after 10 s KILL. That is a failure unless --as says otherwise.
+///
+/// Exits 0 once it is settled, 1 if nothing about the commit is unknown, 5 while its command or
+/// another deploy runs, and 6 if it is still unknown.
 #[derive(Args, Debug)]
 pub(crate) struct ResolveArgs {
     /// The commit, in any form that git understands
     sha: String,
     /// How it ended, as seen on production
     #[arg(long = "as", value_name = "RESULT")]
-    settle_as: Settled,
+    settle_as: Option<Settle>,
+    /// Stop the command if it still runs
+    #[arg(long)]
+    stop: bool,
     /// How you know; goes into the audit log
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -34,11 +43,20 @@ pub(crate) struct ResolveArgs {
 
 /// How a deploy can have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Settled {
+enum Settle {
     /// The commit is live.
     Success,
     /// It is not.
     Failure,
+}
+
+impl From<Settle> for DeployResult {
+    fn from(settle: Settle) -> DeployResult {
+        match settle {
+            Settle::Success => DeployResult::Success,
+            Settle::Failure => DeployResult::Failure,
+        }
+    }
 }
 
 pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
@@ -46,32 +64,74 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
     let sha = project.recorded_commit(&args.sha)?;
     // Whoever holds the lock may still write the outcome itself.
     let lock = attempt::lock(context, &project, out)?;
-    if !is_unknown(context, &project, &sha)? {
+    if !settle::unknown(context, &project, &sha)?.contains(&sha) {
         out.note(&format!("note: nothing about {} is unknown; nothing was changed", sha.short()));
         out.report(&status::Report::of(context, &project)?)?;
         return Ok(Exit::No);
     }
-    let result = match args.settle_as {
-        Settled::Success => DeployResult::Success,
-        Settled::Failure => DeployResult::Failure,
+    let said = args.settle_as.map(DeployResult::from);
+    let result = match settle::settle(context, &project, &sha, out)? {
+        Settled::TakenBack => None,
+        Settled::Running(command) if args.stop => {
+            stop(&sha, &command)?;
+            out.note(&format!("note: stopped {}", clean(&command.to_string())));
+            Some(said.unwrap_or(DeployResult::Failure))
+        }
+        Settled::Running(command) => return Err(running(&sha, &command)),
+        Settled::Unknown { looked_at } => Some(said.ok_or_else(|| still_unknown(&sha, looked_at))?),
     };
-    let now = context.now();
-    let mut entry = NewEntry::new(now.into(), context.who(), "resolved")
-        .about(&project.repo, &sha)
-        .changing("unknown", result.as_str());
-    entry.why.clone_from(&args.reason);
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    context.releases(&project).finished(&sha, result, now.into())?;
+    if let Some(result) = result {
+        record(args, context, &project, &sha, result)?;
+    }
     lock.release();
     out.report(&status::Report::of(context, &project)?)?;
     Ok(Exit::Yes)
 }
 
-/// Whether the commit was started or claimed and nothing says how that ended.
-fn is_unknown(context: &Context, project: &Project, sha: &Sha) -> Result<bool, CliError> {
-    let release = context.releases(project).load()?;
-    let handled = facts::delivery(context, project, &release, sha)?;
-    Ok(release.unknown().contains(&sha)
-        || matches!(handled, Delivery::Handled { outcome: HandledOutcome::NoRecord, .. }))
+fn record(
+    args: &ResolveArgs,
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    result: DeployResult,
+) -> Result<(), CliError> {
+    let now = context.now();
+    let mut entry = NewEntry::new(now.into(), context.who(), "resolved")
+        .about(&project.repo, sha)
+        .changing("unknown", result.as_str());
+    entry.why = match (&args.reason, args.stop) {
+        (reason, false) => reason.clone(),
+        (Some(reason), true) => Some(format!("{reason} (its command was stopped)")),
+        (None, true) => Some("its command was stopped".to_owned()),
+    };
+    // Before the change: what cannot be written down is not done.
+    context.audit().append(&entry)?;
+    context.releases(project).finished(sha, result, now.into())?;
+    Ok(())
+}
+
+fn stop(sha: &Sha, command: &Holder) -> Result<(), CliError> {
+    process::stop_group(command).map_err(|error| {
+        CliError::broken(format!("cannot stop the command that deploys {}", sha.short()))
+            .because(&error)
+            .hint("govctl status")
+    })
+}
+
+fn running(sha: &Sha, command: &Holder) -> CliError {
+    let message = format!("the command that deploys {} still runs", sha.short());
+    let mut error = CliError::new(Kind::Busy, message);
+    error.causes.push(format!("{command}, whose govctl is gone"));
+    error
+        .hint(format!("wait for its end, then: govctl resolve {sha}"))
+        .hint(format!("govctl resolve {sha} --stop --reason \"...\""))
+}
+
+fn still_unknown(sha: &Sha, looked_at: Vec<String>) -> CliError {
+    let message = format!("nothing proves how the deploy of {} ended", sha.short());
+    let mut error = CliError::new(Kind::Unknown, message);
+    error.causes = looked_at;
+    error
+        .hint(format!("govctl resolve {sha} --as success --reason \"...\""))
+        .hint(format!("govctl resolve {sha} --as failure --reason \"...\""))
 }
