@@ -11,6 +11,7 @@
     reason = "a table for the person who asked for it"
 )]
 
+mod crash_states;
 mod evidence;
 mod killed;
 mod no_space;
@@ -32,7 +33,7 @@ use crate::proof::{Effort, Length, Proof};
 use crate::report::{Ended, Verdict};
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[no_space::PROOF, killed::PROOF];
+const PROOFS: &[Proof] = &[crash_states::PROOF, no_space::PROOF, killed::PROOF];
 
 /// Try to break what is promised
 #[derive(Parser)]

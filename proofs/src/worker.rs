@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{killed, no_space, savers};
+use crate::{crash_states, killed, no_space, savers};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
@@ -14,6 +14,8 @@ const JOBS: &[(&str, Job)] = &[
     (no_space::CARELESS, no_space::careless),
     (savers::SAVER, savers::save),
     (killed::BREAKER, killed::break_locks),
+    (crash_states::TURN_PAGES, crash_states::turn_pages),
+    (crash_states::HOLD_PAGES, crash_states::hold_pages),
 ];
 
 /// The words that start this program for a job; those of the job come after them.

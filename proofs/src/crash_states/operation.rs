@@ -1,0 +1,78 @@
+//! What is interrupted by a power cut: one change of something that has a generation.
+
+use std::path::Path;
+
+use anyhow::Result;
+use system_tests::{Govctl, Victim};
+
+/// A change from one generation to the next, made by a process and read by the real loader.
+pub(crate) trait Operation {
+    /// What it is, for the table.
+    fn name(&self) -> String;
+
+    /// Puts the state before into an empty directory.
+    fn prepare(&self, top: &Path) -> Result<()>;
+
+    /// Starts whoever else has to be there.
+    fn bystander(&self, _top: &Path) -> Result<Option<Victim>> {
+        Ok(None)
+    }
+
+    /// The run that makes the change and says so.
+    fn victim(&self, top: &Path) -> Result<Govctl>;
+
+    /// Reads with the code that everybody reads with. An error is what is unreadable.
+    fn read(&self, top: &Path) -> Result<Reading>;
+
+    /// Makes the next change, in this process. An error says why it does not work.
+    fn change(&self, top: &Path) -> Result<()>;
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// 0 if there is nothing.
+    pub(crate) generation: u64,
+    /// That of the backup, where one is promised.
+    pub(crate) backup: Option<u64>,
+    /// Whether nothing was left behind, where that is promised.
+    pub(crate) is_clean: bool,
+}
+
+/// Reads the state that a power cut has left, and goes on from there. Returns what is wrong.
+pub(crate) fn verdict(
+    operation: &dyn Operation,
+    top: &Path,
+    old: u64,
+    acknowledged: bool,
+) -> Result<u64, String> {
+    let found = operation.read(top).map_err(|error| format!("it cannot be read: {error:#}"))?;
+    let generation = found.generation;
+    if acknowledged && generation != old + 1 {
+        return Err(format!("{} was acknowledged, and {generation} is there", old + 1));
+    }
+    if generation != old && generation != old + 1 {
+        return Err(format!("neither {old} nor {} but {generation} is there", old + 1));
+    }
+    check_backup(found)?;
+    let changed = operation.change(top);
+    changed.map_err(|error| format!("the next change fails: {error:#}"))?;
+    let next = operation.read(top).map_err(|error| format!("after the next: {error:#}"))?;
+    if next.generation != generation + 1 {
+        return Err(format!("the next change makes {} of {generation}", next.generation));
+    }
+    check_backup(next)?;
+    if !next.is_clean {
+        return Err("the next change leaves something behind".to_owned());
+    }
+    Ok(generation)
+}
+
+/// A backup is the version before, or, between the two renames, the same version.
+fn check_backup(found: Reading) -> Result<(), String> {
+    let Some(backup) = found.backup else { return Ok(()) };
+    if backup + 1 < found.generation || backup > found.generation {
+        return Err(format!("the backup is {backup}, and {} is there", found.generation));
+    }
+    Ok(())
+}
