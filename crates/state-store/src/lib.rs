@@ -94,6 +94,7 @@ mod recover;
 mod schema;
 mod store;
 mod strict;
+mod tail;
 
 pub use backend::{Backend, InvalidKey, Key, Loaded, OldContents, Swap, Turn, Version};
 pub use directory::create_private_dir;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,16 +11,14 @@ use std::{
 use flock_guard::{LockFile, LockGuard, Wait};
 use rustix::fs::OFlags;
 
-use crate::{StoreError, directory::create_private_dir, file::locked};
-
-/// How much is read at a time when looking for the last line.
-const STEP_BYTES: u64 = 8 * 1024;
+use crate::{StoreError, directory::create_private_dir, file::locked, tail::Tail};
 
 /// A file that only grows, by whole lines.
 ///
 /// An append is one write and one sync and never rewrites what is there, so that its cost
 /// does not grow with the file. A line that a crash tore was never acknowledged: readers
-/// leave it out, and the next append cuts it off.
+/// leave it out, and the next append cuts it off. It has no newline, or zeros: a power cut may
+/// keep the end of a line and lose its beginning, if a block of the file ends within it.
 ///
 /// # Examples
 ///
@@ -75,7 +73,8 @@ impl LineLog {
     /// # Errors
     ///
     /// [`StoreError::Locked`], [`StoreError::Io`]: nothing was appended, or what was is not
-    /// acknowledged and may be missing later. A line that contains a newline is refused.
+    /// acknowledged and may be missing later. A line that contains a newline or a zero byte is
+    /// refused.
     pub fn append(&self, line: impl FnOnce(Option<&str>) -> String) -> Result<(), StoreError> {
         self.append_if(|last| Some(line(last))).map(|_| ())
     }
@@ -97,8 +96,9 @@ impl LineLog {
             None => (0, None),
         };
         let Some(mut line) = line(last.as_deref()) else { return Ok(false) };
-        if line.contains('\n') {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "a line with a newline in it");
+        if line.contains(['\n', '\0']) {
+            let why = "a line with a newline or a zero byte in it";
+            let source = io::Error::new(io::ErrorKind::InvalidInput, why);
             return Err(self.failed("append to", source));
         }
         line.push('\n');
@@ -195,7 +195,7 @@ impl LineLog {
     /// line.
     fn cut_torn_line(&self, file: &File) -> Result<(u64, Option<String>), StoreError> {
         let failed = |source| self.failed("read the end of", source);
-        let Tail { end, torn, last } = Tail::of(file).map_err(failed)?;
+        let Tail { end, torn, last, .. } = Tail::of(file).map_err(failed)?;
         if torn > 0 {
             tracing::warn!(path = %self.path.display(), bytes = torn, "cutting off a torn last line");
             file.set_len(end).map_err(failed)?;
@@ -224,42 +224,6 @@ fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// How a log ends.
-struct Tail {
-    /// Where the whole lines end.
-    end: u64,
-    /// How many bytes of a torn line follow.
-    torn: u64,
-    /// The last whole line.
-    last: Option<String>,
-}
-
-impl Tail {
-    fn of(mut file: &File) -> io::Result<Tail> {
-        let length = file.metadata()?.len();
-        let mut tail = Vec::new();
-        let mut start = length;
-        let newlines = |tail: &[u8]| tail.iter().filter(|byte| **byte == b'\n').count();
-        // Two newlines enclose the last whole line.
-        while start > 0 && newlines(&tail) < 2 {
-            let step = STEP_BYTES.min(start);
-            start -= step;
-            file.seek(SeekFrom::Start(start))?;
-            let mut chunk = Vec::new();
-            file.take(step).read_to_end(&mut chunk)?;
-            chunk.append(&mut tail);
-            tail = chunk;
-        }
-        let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let torn = (tail.len() - whole) as u64;
-        let last = tail[..whole].strip_suffix(b"\n").map(|lines| {
-            let from = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            String::from_utf8_lossy(&lines[from..]).into_owned()
-        });
-        Ok(Tail { end: length - torn, torn, last })
-    }
-}
-
 /// The whole lines of a [`LineLog`], oldest first, without their newlines.
 #[derive(Debug)]
 pub struct Lines {
@@ -273,13 +237,17 @@ impl Iterator for Lines {
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.reader.as_mut()?;
         let mut line = String::new();
-        match reader.read_line(&mut line) {
-            Ok(_) if line.ends_with('\n') => {
+        let read = reader.read_line(&mut line).and_then(|_| {
+            let mut is_last = || Ok::<_, io::Error>(reader.fill_buf()?.is_empty());
+            Ok(line.ends_with('\n') && !(line.contains('\0') && is_last()?))
+        });
+        match read {
+            Ok(true) => {
                 line.pop();
                 Some(Ok(line))
             }
             // The end, or a line that is being written or was torn.
-            Ok(_) => None,
+            Ok(false) => None,
             Err(source) => Some(Err(self.log.failed("read a line of", source))),
         }
     }

@@ -49,12 +49,40 @@ fn a_torn_last_line_is_left_out_and_cut_by_the_next_append() {
     assert_eq!(lines(&log), ["None"]);
 }
 
+/// A power cut may keep the block that a line ends in, and lose the one that it begins in.
+#[test]
+fn a_line_whose_beginning_is_lost_is_left_out_and_cut_by_the_next_append() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = LineLog::at(&path);
+    for zeros in [1, 4096, 20_000] {
+        given(&path, format!("first\nsecond\n{}its end\n", "\0".repeat(zeros)));
+        assert_eq!(lines(&log), ["first", "second"]);
+        assert_eq!(log.last().unwrap().as_deref(), Some("second"));
+        log.append(|last| format!("after {}", last.unwrap())).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\nafter second\n");
+    }
+    given(&path, "\0\0its end\n");
+    log.append(|last| format!("{last:?}")).unwrap();
+    assert_eq!(lines(&log), ["None"]);
+}
+
+#[test]
+fn zeros_before_the_last_line_are_no_torn_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    given(&path, "first\n\0second\nthird\n");
+    assert_eq!(lines(&LineLog::at(&path)), ["first", "\0second", "third"]);
+}
+
 #[test]
 fn a_line_cannot_smuggle_in_another() {
     let dir = tempfile::tempdir().unwrap();
     let log = LineLog::at(dir.path().join("log"));
-    let error = log.append(|_| "one\ntwo".to_owned()).unwrap_err();
-    assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    for line in ["one\ntwo", "one\0two"] {
+        let error = log.append(|_| line.to_owned()).unwrap_err();
+        assert!(matches!(error, StoreError::Io { .. }), "{error:?}");
+    }
     assert!(lines(&log).is_empty());
 }
 

@@ -1,0 +1,59 @@
+//! The end of a log, without the lines before.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+};
+
+/// How much is read at a time when looking for the last line.
+const STEP_BYTES: u64 = 8 * 1024;
+
+/// How a log ends.
+pub(crate) struct Tail {
+    /// Where the whole lines end.
+    pub(crate) end: u64,
+    /// How many bytes of a torn line follow: it has no newline, or zeros in it.
+    pub(crate) torn: u64,
+    /// The last whole line, and where it starts.
+    pub(crate) last: Option<String>,
+    start_of_last: u64,
+}
+
+impl Tail {
+    pub(crate) fn of(file: &File) -> io::Result<Tail> {
+        let length = file.metadata()?.len();
+        let tail = Tail::until(file, length)?;
+        match &tail.last {
+            // One crash tears one line: what comes before it is as it was written.
+            Some(last) if last.contains('\0') => {
+                let before = Tail::until(file, tail.start_of_last)?;
+                Ok(Tail { torn: length - before.end, ..before })
+            }
+            _ => Ok(tail),
+        }
+    }
+
+    /// As if the file were only so long.
+    fn until(mut file: &File, length: u64) -> io::Result<Tail> {
+        let mut tail = Vec::new();
+        let mut start = length;
+        let newlines = |tail: &[u8]| tail.iter().filter(|byte| **byte == b'\n').count();
+        // Two newlines enclose the last whole line.
+        while start > 0 && newlines(&tail) < 2 {
+            let step = STEP_BYTES.min(start);
+            start -= step;
+            file.seek(SeekFrom::Start(start))?;
+            let mut chunk = Vec::new();
+            file.take(step).read_to_end(&mut chunk)?;
+            chunk.append(&mut tail);
+            tail = chunk;
+        }
+        let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let torn = (tail.len() - whole) as u64;
+        let lines = tail[..whole].strip_suffix(b"\n");
+        let newline = lines.and_then(|lines| lines.iter().rposition(|byte| *byte == b'\n'));
+        let from = newline.map_or(0, |at| at + 1);
+        let last = lines.map(|lines| String::from_utf8_lossy(&lines[from..]).into_owned());
+        Ok(Tail { end: length - torn, torn, last, start_of_last: start + from as u64 })
+    }
+}
