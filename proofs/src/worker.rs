@@ -16,6 +16,7 @@ const JOBS: &[(&str, Job)] = &[
     (killed::BREAKER, killed::break_locks),
     (crash_states::TURN_PAGES, crash_states::turn_pages),
     (crash_states::HOLD_PAGES, crash_states::hold_pages),
+    (crash_states::LOG_LINE, crash_states::log_line),
 ];
 
 /// The words that start this program for a job; those of the job come after them.

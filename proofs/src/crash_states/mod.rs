@@ -5,7 +5,9 @@
 //! real in memory, read by the real loader and changed once more. Then the victim runs on it
 //! again, and so on: a power cut while recovering from a power cut.
 
+mod claims;
 mod contents;
+mod lines;
 mod models;
 mod mutants;
 mod operation;
@@ -19,6 +21,8 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Result, ensure};
 use system_tests::Random;
 
+use crate::crash_states::claims::Claiming;
+use crate::crash_states::lines::Logging;
 use crate::crash_states::models::{Bounds, Model, each_crash};
 use crate::crash_states::mutants::Mutant;
 use crate::crash_states::operation::{Operation, verdict};
@@ -29,6 +33,7 @@ use crate::crash_states::tree::Tree;
 use crate::evidence::{Evidence, Tally};
 use crate::proof::{Effort, Length, Proof};
 
+pub(crate) use lines::{LOG_LINE, log_line};
 pub(crate) use pages::{HOLD_PAGES, TURN_PAGES, hold_pages, turn_pages};
 
 pub(crate) const PROOF: Proof = Proof {
@@ -54,6 +59,13 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
         for how in ways {
             examine(&Paging { how, bytes, before: 3 }, effort, evidence)?;
         }
+    }
+    for bytes in sizes.iter().copied() {
+        examine(&Claiming { bytes }, effort, evidence)?;
+    }
+    // In the middle of a block, and across the end of one.
+    for bytes in [600, 4200] {
+        examine(&Logging { bytes }, effort, evidence)?;
     }
     for how in [How::Replace, How::Update] {
         examine(&Paging { how, bytes: sizes[0], before: 0 }, effort, evidence)?;
@@ -87,7 +99,10 @@ fn examine(operation: &dyn Operation, effort: Effort, evidence: &mut Evidence) -
     evidence.promise(format!("{}, twice", operation.name()), places.clone(), |tally| {
         twice(operation, &mut scratch, effort, plan, &outlines, tally)
     })?;
-    for mutant in Mutant::ALL {
+    // Of a take-over there are thousands of states, and its lines are those of an update.
+    let mutants =
+        if operation.is_large() && effort.length == Length::Short { &[][..] } else { &Mutant::ALL };
+    for mutant in mutants {
         let Some(record) = mutant.of(&record) else { continue };
         let name = format!("{}: {}", operation.name(), mutant.name());
         evidence.mutant(name, places.clone(), |tally| {

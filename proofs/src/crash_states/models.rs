@@ -143,8 +143,8 @@ impl Disk {
                     Model::Ordered | Model::Weak => self.change(to, Some(number), Some(from)),
                 }
             }
-            Step::Write { number, offset, bytes } => {
-                self.with_life(*number, |life| life.write(*offset, bytes));
+            Step::Write { number, offset, bytes, is_appended } => {
+                self.with_life(*number, |life| life.write(*offset, bytes, *is_appended));
             }
             Step::Resize { number, length } => {
                 self.with_life(*number, |life| life.resize(*length));

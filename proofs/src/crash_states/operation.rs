@@ -1,5 +1,6 @@
 //! What is interrupted by a power cut: one change of something that has a generation.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,6 +10,11 @@ use system_tests::{Govctl, Victim};
 pub(crate) trait Operation {
     /// What it is, for the table.
     fn name(&self) -> String;
+
+    /// Whether it has so many states that the short form has to leave out some.
+    fn is_large(&self) -> bool {
+        false
+    }
 
     /// Puts the state before into an empty directory.
     fn prepare(&self, top: &Path) -> Result<()>;
@@ -75,4 +81,24 @@ fn check_backup(found: Reading) -> Result<(), String> {
         return Err(format!("the backup is {backup}, and {} is there", found.generation));
     }
     Ok(())
+}
+
+/// A size in the words of the table.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        _ => format!("{} kB", bytes / 1000),
+    }
+}
+
+/// Whether there are hidden files, but for the lock that a dead breaker had made: the next one
+/// to break a lock removes it.
+pub(crate) fn has_leftovers(top: &Path) -> Result<bool> {
+    for entry in fs::read_dir(top)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && !name.ends_with(".lk") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

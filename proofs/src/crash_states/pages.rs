@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use state_store::{Breaking, Change, Document, FileBackend, Key, Schema, Store, Wait};
 use system_tests::{Govctl, Victim, eventually};
 
-use crate::crash_states::operation::{Operation, Reading};
+use crate::crash_states::operation::{Operation, Reading, has_leftovers, size};
 use crate::worker;
 
 /// Every page says which generation it belongs to, so that a mixture of two is seen.
@@ -73,10 +73,11 @@ impl Operation for Paging {
             (How::Update, _) => "update",
             (How::TakeOver, _) => "take-over and update",
         };
-        match self.bytes {
-            0..1000 => format!("{what}, {} B", self.bytes),
-            _ => format!("{what}, {} kB", self.bytes / 1000),
-        }
+        format!("{what}, {}", size(self.bytes))
+    }
+
+    fn is_large(&self) -> bool {
+        self.how == How::TakeOver
     }
 
     fn prepare(&self, top: &Path) -> Result<()> {
@@ -201,7 +202,9 @@ fn document(store: &Store, name: &'static str) -> Document<Pages> {
 }
 
 fn generation_of(document: &Document<Pages>) -> Result<u64> {
-    let Some(pages) = document.load()? else { return Ok(0) };
+    let Some(seen) = document.look()? else { return Ok(0) };
+    ensure!(seen.instead_of.is_none(), "only its backup is whole: {:?}", seen.instead_of);
+    let pages = seen.value;
     ensure!(pages.is_whole(), "{} is a mixture", document.place());
     Ok(pages.generation)
 }
@@ -219,16 +222,4 @@ fn generation_of_bytes(path: &Path, bytes: usize) -> Result<u64> {
     let pages: Pages = serde_json::from_slice(&found)?;
     ensure!(found == plain(pages.generation, bytes)?, "it is not as it was written");
     Ok(pages.generation)
-}
-
-/// Whether there are hidden files, but for the lock that a dead breaker had made: the next one
-/// to break a lock removes it.
-fn has_leftovers(top: &Path) -> Result<bool> {
-    for entry in fs::read_dir(top)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') && !name.ends_with(".lk") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -1,6 +1,6 @@
 //! What a program did to a directory, as the kernel saw it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -36,6 +36,7 @@ pub(crate) enum Step {
         number: usize,
         offset: usize,
         bytes: Vec<u8>,
+        is_appended: bool,
     },
     Resize {
         number: usize,
@@ -75,6 +76,7 @@ impl Record {
             lengths: lengths(&before),
             next: before.nodes.keys().max().map_or(0, |most| most + 1),
             offsets: HashMap::new(),
+            appending: HashSet::new(),
             steps: Vec::new(),
         };
         for call in trace.calls.iter().filter(|call| call.succeeded()) {
@@ -108,6 +110,8 @@ struct Reader {
     next: usize,
     /// Where the next `write` to a descriptor goes.
     offsets: HashMap<String, usize>,
+    /// Descriptors whose every `write` goes to the end.
+    appending: HashSet<String>,
     steps: Vec<Step>,
 }
 
@@ -151,17 +155,16 @@ impl Reader {
     fn open(&mut self, call: &Call, args: &[&str]) -> Result<()> {
         let flags = if call.name == "open" { args[1] } else { args[2] };
         let (number, path) = descriptor(&call.result)?;
+        if flags.contains("O_APPEND") {
+            self.appending.insert(number.clone());
+        } else {
+            self.appending.remove(&number);
+        }
         self.offsets.insert(number, 0);
         match self.node(&path) {
             None if flags.contains("O_CREAT") => self.enter(&path, false)?,
             Some(node) if flags.contains("O_TRUNC") => self.resize(node, 0),
             _ => {}
-        }
-        let node = self.node(&path);
-        if let (Some(node), true) = (node, flags.contains("O_APPEND")) {
-            // What is appended goes to the end, wherever that is by then.
-            self.offsets.insert(descriptor(&call.result)?.0, usize::MAX);
-            self.lengths.entry(node).or_default();
         }
         Ok(())
     }
@@ -171,17 +174,19 @@ impl Reader {
         let Some(number) = self.node(&path) else { return Ok(()) };
         let bytes = unhex(bytes)?;
         let length = self.lengths.entry(number).or_default();
-        let position = self.offsets.entry(descriptor).or_default();
-        let offset = match (offset, *position) {
-            (Some(offset), _) => offset,
-            (None, usize::MAX) => *length,
-            (None, offset) => {
-                *position = offset + bytes.len();
+        let is_appended = offset.is_none() && self.appending.contains(&descriptor);
+        let offset = match offset {
+            Some(offset) => offset,
+            None if is_appended => *length,
+            None => {
+                let position = self.offsets.entry(descriptor).or_default();
+                let offset = *position;
+                *position += bytes.len();
                 offset
             }
         };
         *length = (*length).max(offset + bytes.len());
-        self.steps.push(Step::Write { number, offset, bytes });
+        self.steps.push(Step::Write { number, offset, bytes, is_appended });
         Ok(())
     }
 
