@@ -146,15 +146,19 @@ impl Deliveries {
         self.0.contains_key(RESTORED)
     }
 
-    /// Whether there is no delivery under `key`, as [`DeliveryKey`] prints it.
-    pub(crate) fn lacks(&self, key: &str) -> bool {
-        !self.0.contains_key(key)
+    /// Whether nobody, or another than `id`, handled `key`, as [`DeliveryKey`] prints it. That
+    /// somebody did whose id is not on record says nothing new about a key that is.
+    pub(crate) fn lacks(&self, key: &str, id: Option<&str>) -> bool {
+        self.0.get(key).is_none_or(|known| id.is_some_and(|id| id != known))
     }
 
     /// Adds what was missing; now none is.
     pub(crate) fn complete(&mut self, missing: impl Iterator<Item = (String, String)>) {
         self.accepted();
-        self.0.extend(missing);
+        for (key, id) in missing {
+            self.0.shift_remove(&key);
+            self.0.insert(key, id);
+        }
     }
 
     /// Takes the claim of `id` away.

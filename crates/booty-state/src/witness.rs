@@ -62,7 +62,7 @@ impl AuditLog {
         for (key, id) in handled.claimed.into_iter().rev() {
             let repo = key.split(':').next().unwrap_or_default().to_owned();
             let left = left.entry(repo).or_insert(keep.limit());
-            if *left > 0 && deliveries.lacks(&key) {
+            if *left > 0 && deliveries.lacks(&key, Some(&*id).filter(|id| *id != WITHOUT_ID)) {
                 missing.push((key, id));
             }
             *left = left.saturating_sub(1);

@@ -11,14 +11,15 @@ use std::{
 };
 
 use booty_state::{
-    ApprovalStore, AuditLog, DeliveryCache, FreezeStore, Keep, Owner, ReleaseStore,
+    ApprovalStore, AuditLog, DeliveryCache, FreezeStore, Keep, NewEntry, Owner, ReleaseStore,
     SecurityOverrides, StateDirFacts,
 };
 use circuit_breaker::Stored;
 use external_ids::ExternalIds;
 use flock_guard::{LockFile, LockStatus, Wait};
 use jiff::Timestamp;
-use state_store::{Key, Store};
+use serde_json::json;
+use state_store::{Key, Restored, Store};
 
 use crate::{
     breaker::Name, cli::Global, exit::CliError, git::Git, github::surroundings::Surroundings,
@@ -105,7 +106,7 @@ impl Context {
     }
 
     pub(crate) fn releases(&self, project: &Project) -> ReleaseStore {
-        ReleaseStore::new(&self.store()).owned_by(self.owner(project))
+        ReleaseStore::new(&self.store()).witnessed_by(self.audit()).owned_by(self.owner(project))
     }
 
     /// What is deployed, and where to.
@@ -203,8 +204,18 @@ impl Context {
         format!("{user}@{host} pid {}{}", std::process::id(), pretence.unwrap_or_default())
     }
 
-    fn store(&self) -> Store {
-        Store::files(&self.state_dir).waiting(self.lock_wait)
+    /// The documents. One that falls back to its backup leaves a line in the audit log.
+    pub(crate) fn store(&self) -> Store {
+        let (audit, now, who) = (self.audit(), self.now(), self.who());
+        Store::files(&self.state_dir).waiting(self.lock_wait).telling(move |restored| {
+            let Restored { place, backup, aside, damage, .. } = restored;
+            let entry = NewEntry::new(now.into(), who.clone(), "state_restored")
+                .because(damage.as_str())
+                .changing(json!({ "aside": aside }), json!({ "file": place, "from": backup }));
+            if let Err(error) = audit.append(&entry) {
+                tracing::error!(%error, "it is restored, but its line in the audit log is missing");
+            }
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod old_program;
 mod open_deploy;
 mod overrides;
 mod release;
+mod restored;
 mod stores;
 
 use std::{fs::OpenOptions, io::Write, path::Path};

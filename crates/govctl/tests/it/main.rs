@@ -21,6 +21,7 @@ mod json_schema;
 mod lock;
 mod misuse;
 mod repository;
+mod restored;
 mod schemas;
 mod session;
 

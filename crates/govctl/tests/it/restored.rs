@@ -1,0 +1,97 @@
+//! Documents that fall back to their backups, and what a deploy makes of them.
+
+use crate::{Bench, SHA};
+
+const STATE: &str = ".booty/state";
+const OTHER: &str = "41be77c041be77c041be77c041be77c041be77c0";
+
+fn damage(bench: &Bench, file: &str) {
+    bench.given(&format!("{STATE}/{file}"), "{\"torn\": ");
+}
+
+/// The words of the audit log.
+fn history(bench: &Bench) -> Vec<String> {
+    let json = bench.run(&["history", "--verify", "--json"]).exits(0).json();
+    let entries = json.as_array().unwrap().iter();
+    entries.map(|entry| entry["what"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_last_deploy_is_not_started_again_whichever_document_forgot_it() {
+    for files in
+        [&["delivery_ids.json"][..], &["release.json"], &["delivery_ids.json", "release.json"]]
+    {
+        let bench = Bench::new();
+        bench.deploy(SHA, &[], "true").exits(0);
+        bench.deploy(OTHER, &[], "true").exits(0);
+        for file in files {
+            damage(&bench, file);
+        }
+        let check = bench.run(&["check", OTHER, "--json"]).exits(0).json();
+        assert_eq!(check["reason"], "already_deployed", "{files:?}");
+        assert!(
+            !history(&bench).contains(&"state_restored".to_owned()),
+            "looking restores nothing"
+        );
+        bench.deploy(OTHER, &[], "true").exits(0);
+        assert_eq!(bench.runs(), 2, "{files:?}");
+        let status = bench.run(&["status", "--json"]).exits(0).json();
+        assert_eq!(status["production_sha_current"], OTHER, "{files:?}");
+        assert_eq!(status["production_sha_previous"], SHA, "{files:?}");
+    }
+}
+
+#[test]
+fn a_restore_by_a_deploy_is_in_the_history_and_on_stderr() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    damage(&bench, "release.json");
+    let ran = bench.deploy(OTHER, &[], "true").exits(0);
+    assert!(ran.stderr().contains("put its backup in its place"), "{}", ran.stderr());
+    assert_eq!(bench.runs(), 2);
+    let restored = history(&bench).iter().filter(|what| *what == "state_restored").count();
+    assert_eq!(restored, 1);
+    let names = std::fs::read_dir(bench.path().join(STATE)).unwrap();
+    let aside: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("release.json.damaged-"))
+        .collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+}
+
+#[test]
+fn a_deploy_that_was_cut_off_stays_unknown_for_every_other_commit() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    let cut_off = bench.deploy(OTHER, &[], "kill -KILL $PPID");
+    assert_eq!(cut_off.output.status.code(), None);
+    damage(&bench, "release.json");
+    let third = "0123456789".repeat(4);
+    bench.deploy(&third, &[], "true").exits(1);
+    bench.deploy(OTHER, &[], "true").exits(6);
+    assert_eq!(bench.runs(), 2);
+}
+
+#[test]
+fn without_a_whole_audit_log_nothing_is_deployed() {
+    for file in ["delivery_ids.json", "release.json"] {
+        let bench = Bench::new();
+        bench.deploy(SHA, &[], "true").exits(0);
+        bench.deploy(OTHER, &[], "true").exits(0);
+        let log = bench.path().join(STATE).join("audit.jsonl");
+        let text = std::fs::read_to_string(&log).unwrap();
+        bench.given(
+            &format!("{STATE}/audit.jsonl"),
+            &text.replacen("true", "tru3", 1).replacen("deploy", "d3ploy", 1),
+        );
+        damage(&bench, file);
+        for _ in 0..2 {
+            let ran = bench.deploy(OTHER, &[], "true").exits(3);
+            assert!(ran.stderr().contains("nothing tells what that lacks"), "{}", ran.stderr());
+        }
+        assert_eq!(bench.runs(), 2, "{file}");
+        bench.given(&format!("{STATE}/audit.jsonl"), &text);
+        bench.deploy(OTHER, &[], "true").exits(0);
+        assert_eq!(bench.runs(), 2, "{file}");
+    }
+}
