@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use booty_state::{
-    AuditLog, Claim, DeliveryCache, DeployResult, Keep, Moment, NewEntry, NoWitness, Owner,
-    ReleaseState, ReleaseStore, Repo, Sha, StateError,
+    Approval, Approvals, AuditLog, Claim, DeliveryCache, DeployResult, Freezes, Keep, Moment,
+    NewEntry, NoWitness, Owner, ReleaseState, ReleaseStore, Repo, Sha, StateError,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -231,6 +231,25 @@ fn what_was_pruned_does_not_come_back_in_the_place_of_what_is_newer() {
     assert_eq!(place.list(), "c 3, d 4, e 5", "the backup, and the one that it lacks");
     place.start('f', "6");
     assert_eq!(place.list(), "e 5, f 6");
+}
+
+#[test]
+fn an_approval_that_was_taken_back_and_a_freeze_do_not_get_lost() {
+    let mut approvals = Approvals::default();
+    let owner = Owner { repo: repo(), environment: "production".to_owned() };
+    approvals.give(Approval {
+        owner: owner.clone(),
+        sha: sha('a'),
+        by: "ana".to_owned(),
+        reason: None,
+        given_at: at(NOW),
+        expires_at: at("2026-11-21T00:00:00Z"),
+        revoked: None,
+        unknown: serde_json::Map::default(),
+    });
+    approvals.restored().unwrap();
+    assert_eq!(approvals.in_force(&owner, &sha('a'), at(NOW)).count(), 0);
+    assert!(Freezes::default().restored().is_err());
 }
 
 #[test]
