@@ -15,6 +15,7 @@ mod crash_states;
 mod evidence;
 mod killed;
 mod no_space;
+mod power_cuts;
 mod proof;
 mod quick;
 mod report;
@@ -33,7 +34,7 @@ use crate::proof::{Effort, Length, Proof};
 use crate::report::{Ended, Verdict};
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[crash_states::PROOF, no_space::PROOF, killed::PROOF];
+const PROOFS: &[Proof] = &[crash_states::PROOF, no_space::PROOF, killed::PROOF, power_cuts::PROOF];
 
 /// Try to break what is promised
 #[derive(Parser)]

@@ -82,27 +82,19 @@ fn kill_deploys(rounds: u64, memory: Memory, random: &mut Random, tally: &mut Ta
     for session in sessions {
         eventually("every command has ended", || session_is_over(session));
     }
-    let mut runs: BTreeMap<String, u64> = BTreeMap::new();
-    for sha in stage.ran() {
-        *runs.entry(sha).or_default() += 1;
-    }
-    for (sha, count) in &runs {
-        if *count > 1 {
-            tally.violation(|| format!("the command ran {count} times for {sha}"));
-        }
-    }
-    tally.count("commands started", runs.len() as u64);
+    scene.count_runs(tally);
     Ok(())
 }
 
-struct Scene<'a> {
-    stage: &'a Stage,
-    state: &'a Path,
+/// A repository, and where the state of its deploys is.
+pub(crate) struct Scene<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) state: &'a Path,
 }
 
 impl Scene<'_> {
     /// After a kill: the same order is refused as unknown, or is the first to run.
-    fn go_on(&self, sha: &str, tally: &mut Tally) -> Result<()> {
+    pub(crate) fn go_on(&self, sha: &str, tally: &mut Tally) -> Result<()> {
         let had_run = self.stage.ran().iter().any(|ran| ran == sha);
         let again = self.deploy(sha).run().whatever_is_said();
         match again.code() {
@@ -125,8 +117,22 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn deploy(&self, sha: &str) -> Govctl {
+    pub(crate) fn deploy(&self, sha: &str) -> Govctl {
         self.govctl(&format!("deploy --json {sha} -- slowly"))
+    }
+
+    /// Nothing has run twice.
+    pub(crate) fn count_runs(&self, tally: &mut Tally) {
+        let mut runs: BTreeMap<String, u64> = BTreeMap::new();
+        for sha in self.stage.ran() {
+            *runs.entry(sha).or_default() += 1;
+        }
+        for (sha, count) in &runs {
+            if *count > 1 {
+                tally.violation(|| format!("the command ran {count} times for {sha}"));
+            }
+        }
+        tally.count("commands started", runs.len() as u64);
     }
 
     fn govctl(&self, words: &str) -> Govctl {

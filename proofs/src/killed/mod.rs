@@ -14,6 +14,7 @@ use crate::savers::Flaw;
 use torture::{Torture, Until};
 
 pub(crate) use breakers::{BREAKER, break_locks};
+pub(crate) use deploys::Scene;
 
 pub(crate) const PROOF: Proof = Proof {
     name: "killed-and-stopped",

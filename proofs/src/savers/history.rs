@@ -57,13 +57,18 @@ impl History {
         }
     }
 
-    /// All have ended, and this is what is left.
-    pub(crate) fn ends_with(&mut self, last: &Ledger, tally: &mut Tally) {
+    /// This is what is left now that nobody is at it.
+    pub(crate) fn is_left(&mut self, last: &Ledger, tally: &mut Tally) {
         self.saw(last, self.newest_saved, tally);
         if last.serial > self.newest_tried {
             let (serial, tried) = (last.serial, self.newest_tried);
             tally.violation(|| format!("found {serial}, and nobody tried more than {tried}"));
         }
+    }
+
+    /// All have ended for good, this is what is left, and the account is closed.
+    pub(crate) fn ends_with(&mut self, last: &Ledger, tally: &mut Tally) {
+        self.is_left(last, tally);
         for (serial, attempt) in &self.seen {
             if self.fenced.contains(attempt) {
                 tally.violation(|| {
@@ -81,6 +86,11 @@ impl History {
         if self.unknown > 0 {
             tally.count("unknown", self.unknown);
         }
+    }
+
+    /// Every serial number that was acknowledged, and to whom.
+    pub(crate) fn saved(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.saved.iter().map(|(serial, attempt)| (*serial, *attempt))
     }
 
     /// How many serial numbers were acknowledged.

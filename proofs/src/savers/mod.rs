@@ -41,7 +41,7 @@ const REPORT_BYTES: usize = 24;
 
 impl Report {
     /// One write of fewer bytes than a pipe takes at once, so that reports never mix.
-    fn send(self) -> Result<()> {
+    pub(crate) fn send(self) -> Result<()> {
         let words = [self.said as u64, self.attempt, self.serial].map(u64::to_le_bytes);
         let bytes = words.concat();
         // Not through the buffer of `stdout`, which writes twice where a byte is a newline.
