@@ -14,6 +14,7 @@
 mod crash_states;
 mod evidence;
 mod killed;
+mod lock;
 mod no_space;
 mod power_cuts;
 mod proof;
@@ -34,7 +35,8 @@ use crate::proof::{Effort, Length, Proof};
 use crate::report::{Ended, Verdict};
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] = &[crash_states::PROOF, no_space::PROOF, killed::PROOF, power_cuts::PROOF];
+const PROOFS: &[Proof] =
+    &[crash_states::PROOF, no_space::PROOF, killed::PROOF, power_cuts::PROOF, lock::PROOF];
 
 /// Try to break what is promised
 #[derive(Parser)]

@@ -62,6 +62,8 @@
 //! - On tmpfs and overlayfs it works as on a disk.
 //! - A lock that is held in shared mode names nobody and is never broken; sharers
 //!   are not fenced either.
+//! - A holder that left no name is never broken: nothing tells it from a program that is
+//!   not fenced. Of ours that is one that is stopped between locking and writing its name.
 //! - A breaker looks at its holder for the last time a moment before it replaces the
 //!   lock file. Whoever gets the lock in that moment, because the old holder let go
 //!   at last, loses it again without having been judged, and learns so by its check.

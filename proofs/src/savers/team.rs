@@ -28,7 +28,8 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    fn words(&self) -> Vec<String> {
+    /// The words of the job.
+    pub(crate) fn words(&self) -> Vec<String> {
         let millis = self.break_after.map_or("never".to_owned(), |it| it.as_millis().to_string());
         let dir = self.dir.to_str().expect("a proof names its directories").to_owned();
         let flaw = self.flaw.map_or("none", Flaw::name).to_owned();
@@ -105,10 +106,14 @@ impl Team {
         let start = worker::start(job)?;
         let (program, first) = start.split_first().context("a job is started by a program")?;
         let mut command = Command::new(program);
-        command.args(first).args(words).env_clear().current_dir("/");
-        command.stdin(Stdio::null()).stdout(self.speak.try_clone()?);
-        let child = command.stderr(self.complaints.try_clone()?).spawn();
-        Ok(Saver(child.with_context(|| format!("cannot start a {job}"))?))
+        command.args(first).args(words).env_clear();
+        Ok(Saver(self.spawn(command).with_context(|| format!("cannot start a {job}"))?))
+    }
+
+    /// Starts a program that speaks in reports, or starts one that does.
+    pub(crate) fn spawn(&self, mut command: Command) -> Result<Child> {
+        command.current_dir("/").stdin(Stdio::null()).stdout(self.speak.try_clone()?);
+        Ok(command.stderr(self.complaints.try_clone()?).spawn()?)
     }
 
     /// Everybody has been started: from now on the pipe ends with the last of them. Returns
