@@ -5,6 +5,7 @@
 mod breaker;
 mod contention;
 mod cutoff;
+mod doctor;
 mod faults;
 mod github;
 mod history;

@@ -156,7 +156,7 @@ fn a_state_directory_is_private_to_its_user() {
     clippy::print_stderr,
     reason = "a test that could not be made must not look like one that was"
 )]
-fn usable(mount: Result<Mount, String>) -> Option<Mount> {
+pub(crate) fn usable(mount: Result<Mount, String>) -> Option<Mount> {
     mount.inspect_err(|why| eprintln!("note: NOT TESTED: {why}")).ok()
 }
 
@@ -173,7 +173,7 @@ fn hidden(dir: &Path) -> Vec<String> {
 
 /// How to run something that permissions apply to: root becomes somebody else, who owns the
 /// state and gets the program where he can reach it.
-fn stranger(stage: &Stage) -> Box<dyn Fn(Govctl) -> Govctl> {
+pub(crate) fn stranger(stage: &Stage) -> Box<dyn Fn(Govctl) -> Govctl> {
     if !rustix::process::getuid().is_root() {
         return Box::new(|run| run);
     }

@@ -139,6 +139,7 @@ enum Command {
     #[command(subcommand)]
     State(commands::state::StateCommand),
     Init(commands::init::InitArgs),
+    Doctor(commands::doctor::DoctorArgs),
     Demo(commands::demo::DemoArgs),
     Completions(commands::completions::CompletionsArgs),
 }
@@ -164,6 +165,7 @@ impl Cli {
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Init(args) => commands::init::run(args, context, out),
+            Command::Doctor(args) => commands::doctor::run(args, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),
             Command::Completions(args) => commands::completions::run(args, out),
         }

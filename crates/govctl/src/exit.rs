@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     No,
     /// As 1, or what `--hold-exit-code` says instead.
     Hold,
+    /// 3: what was looked at is not as it must be, and the answer says what.
+    Broken,
     /// 4: what was run failed.
     Failed,
     /// 6: it is not known whether the deploy went out. Do not retry, resolve.
@@ -32,6 +34,7 @@ impl Exit {
             Exit::Yes => 0,
             Exit::No => 1,
             Exit::Hold => hold,
+            Exit::Broken => 3,
             Exit::Failed => 4,
             Exit::Unknown => 6,
             // Every code that a process can end with fits.

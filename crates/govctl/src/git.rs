@@ -77,6 +77,21 @@ impl Git {
         })
     }
 
+    /// The version of git, which must be there for that.
+    pub(crate) fn version(&self) -> Result<String, CliError> {
+        let output = self.run(&["version"])?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Whether the clone lacks older commits.
+    pub(crate) fn is_shallow(&self) -> Result<bool, CliError> {
+        let output = self.run(&["rev-parse", "--is-shallow-repository"])?;
+        if output.status.success() {
+            return Ok(output.stdout.starts_with(b"true"));
+        }
+        Err(self.with_reason(CliError::broken("git cannot tell whether it is shallow"), &output))
+    }
+
     fn is_bare(&self) -> Result<bool, CliError> {
         Ok(self.run(&["rev-parse", "--is-bare-repository"])?.stdout.starts_with(b"true"))
     }

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config_file;
 mod context;
+mod doctor;
 mod duration;
 mod evidence;
 mod exit;

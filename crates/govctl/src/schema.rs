@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     commands::{
-        approve, breaker, breaker_run, completions, config, delivery, demo, deploy, explain,
-        freeze_report, history, ids, init, lock, lock_break, session, state, status,
+        approve, breaker, breaker_run, completions, config, delivery, demo, deploy, doctor,
+        explain, freeze_report, history, ids, init, lock, lock_break, session, state, status,
     },
     exit, view,
 };
@@ -40,6 +40,7 @@ const REPORTS: &[Report] = &[
     ("govctl.delivery/1", "One entry of `delivery list`", of::<delivery::Entry>),
     ("govctl.demo/1", "Answer of `demo`", of::<demo::Report>),
     ("govctl.deploy/1", "Answer of `deploy`", of::<deploy::Report>),
+    ("govctl.doctor/1", "Answer of `doctor`", of::<doctor::Report>),
     ("govctl.error/1", "Answer of a command that could not answer", of::<exit::ErrorReport<'_>>),
     (
         "govctl.freeze/1",

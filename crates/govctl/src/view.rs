@@ -1,6 +1,6 @@
 //! Decisions as people and programs see them.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use anstyle::Style;
 use release_policy::{ChangeStatus, Decision, Outcome, PathMatch, Value};
@@ -165,7 +165,36 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
+/// A path as a shell takes it, for commands that can be pasted.
+pub(crate) fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:,@%".contains(char);
+    if !path.is_empty() && path.chars().all(is_plain) && !path.starts_with('-') {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
 /// The first seven characters of a commit id.
 pub(crate) fn short(sha: &str) -> &str {
     sha.get(..7).unwrap_or(sha)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_quoted_if_a_shell_would_read_more_into_it() {
+        for (path, expected) in [
+            ("/srv/state-1", "/srv/state-1"),
+            ("/srv/my state", "'/srv/my state'"),
+            ("/srv/$(rm x)", "'/srv/$(rm x)'"),
+            ("/it's", r"'/it'\''s'"),
+            ("-x", "'-x'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod config;
 pub(crate) mod delivery;
 pub(crate) mod demo;
 pub(crate) mod deploy;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod freeze;
 pub(crate) mod freeze_report;

@@ -12,6 +12,7 @@ mod config;
 mod delivery;
 mod deploy;
 mod deploys;
+mod doctor;
 mod freeze;
 mod git;
 mod handled;

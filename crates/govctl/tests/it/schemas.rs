@@ -34,6 +34,7 @@ fn file_name(answer: &Value) -> String {
 /// In one state directory, one after the other; the second column is the exit code.
 const RUNS: &[(&[&str], i32)] = &[
     (&["state", "path"], 0),
+    (&["doctor"], 0),
     (&["completions", "bash"], 0),
     (&["status"], 0),
     (&["config", "check"], 0),
