@@ -53,3 +53,50 @@ impl Made {
         Ok(Made { file, own, token: token.to_owned(), name })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::MetadataExt,
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// A sweep that is faster than a writer can lock, and lets go of nothing that it has.
+    #[test]
+    fn a_file_that_a_sweep_holds_before_its_writer_is_given_up_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = Target::find(&dir.path().join("a")).unwrap();
+        let won = AtomicUsize::new(0);
+        let done = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut held = Vec::new();
+                while done.load(Ordering::Relaxed) == 0 {
+                    let names = target.dir.names().unwrap();
+                    for name in names.iter().filter(|name| name::sibling(name).is_some()) {
+                        let Ok(file) = target.dir.open_for_reading(name) else { continue };
+                        // One that still has a name was not claimed before, and cannot be now.
+                        let is_ours = life::is_orphaned(&file).unwrap();
+                        if is_ours && file.metadata().unwrap().nlink() > 0 {
+                            won.fetch_add(1, Ordering::Relaxed);
+                        }
+                        held.push(file);
+                    }
+                }
+            });
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while won.load(Ordering::Relaxed) < 5 && Instant::now() < deadline {
+                let made = Made::temporary(&target, &Options::new()).unwrap();
+                target.dir.unlink(&made.name).unwrap();
+            }
+            done.store(1, Ordering::Relaxed);
+        });
+        assert!(won.into_inner() > 0, "the sweep never came first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "it left what it gave up");
+    }
+}
