@@ -69,6 +69,7 @@ mod release;
 mod release_store;
 mod repo;
 mod result;
+mod rollback;
 mod sha;
 mod transition;
 mod witness;
@@ -94,6 +95,7 @@ pub use release::{Deploy, ReleaseState};
 pub use release_store::ReleaseStore;
 pub use repo::Repo;
 pub use result::DeployResult;
+pub use rollback::RolledBack;
 pub use sha::Sha;
 pub use witness::NoWitness;
 

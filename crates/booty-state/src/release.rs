@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use state_store::Schema;
 
-use crate::{DeployResult, Moment, Repo, Sha};
+use crate::{DeployResult, Moment, Repo, RolledBack, Sha};
 
 /// The release state, as `release.json` holds it.
 ///
@@ -37,6 +37,10 @@ pub struct ReleaseState {
     /// old program leaves the pending entry where it is and adds the outcome as another.
     #[serde(deserialize_with = "null_is_default")]
     pub deploy_history: Vec<Deploy>,
+    /// The commits that somebody took back and nobody has deployed since, oldest first, each
+    /// once; the newest 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rolled_back: Vec<RolledBack>,
     /// Whose state it is, once a program that knows has changed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo: Option<Repo>,

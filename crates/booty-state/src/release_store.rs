@@ -123,6 +123,23 @@ impl ReleaseStore {
         })
     }
 
+    /// [`ReleaseState::take_back`], and the state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn take_back(
+        &self,
+        sha: &Sha,
+        reason: Option<&str>,
+        now: Moment,
+    ) -> Result<ReleaseState, StateError> {
+        self.update(|state| {
+            state.take_back(sha, reason, now);
+            true
+        })
+    }
+
     /// [`ReleaseState::abandon`], and the state after it. Writes nothing if there was nothing
     /// to take back.
     ///

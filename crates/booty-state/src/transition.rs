@@ -43,6 +43,7 @@ impl ReleaseState {
         if result == DeployResult::Success && !self.is_live(sha) {
             self.production_sha_previous = self.production_sha_current.replace(sha.clone());
         }
+        self.forget_rollback(sha);
         if self.unlisted().is_some_and(|last| last != sha) {
             self.list_last(now); // This outcome takes the place of one of the same commit.
         }

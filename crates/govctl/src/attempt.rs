@@ -38,6 +38,17 @@ pub(crate) struct Attempt<'a> {
     pub(crate) delivery_id: DeliveryId,
     /// Held from the decision to the recorded result.
     pub(crate) lock: &'a LockGuard,
+    pub(crate) breaking: Breaking,
+}
+
+/// What an attempt has to do with the breaker around deploys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breaking {
+    /// It asks for leave, and tells how it went.
+    Asked,
+    /// It goes back, which the breaker neither holds nor counts: how that ends says nothing
+    /// about the next new commit.
+    PassedBy,
 }
 
 /// How an attempt ended.
@@ -110,7 +121,7 @@ impl Attempt<'_> {
                 if stopped.is_ours {
                     intent.take_back(stopped.why, out);
                 }
-                self.tell_breaker(Event::GivenBack(ticket), out);
+                self.tell_breaker(ticket.map(Event::GivenBack), out);
                 return stopped.outcome;
             }
         };
@@ -121,7 +132,7 @@ impl Attempt<'_> {
         let took = started.elapsed();
         let recorded = self.record(&intent, ended, took);
         let told = if ended.is_success() { Event::Success } else { Event::Failure };
-        self.tell_breaker(told(ticket), out);
+        self.tell_breaker(ticket.map(told), out);
         recorded?;
         Ok(Outcome::Ran { ended, took })
     }
@@ -176,9 +187,12 @@ impl Attempt<'_> {
     ///
     /// The decision has looked at the breaker already, so it says no only if somebody has opened
     /// it in between.
-    fn ask_breaker(&self) -> Result<Ticket, CliError> {
+    fn ask_breaker(&self) -> Result<Option<Ticket>, CliError> {
+        if self.breaking == Breaking::PassedBy {
+            return Ok(None);
+        }
         let breaker = Breaker::of_deploys(self.context, self.project.environment())?;
-        breaker.ask(self.context.now())?.map_err(|refused| {
+        breaker.ask(self.context.now())?.map(Some).map_err(|refused| {
             let message = format!("the breaker `{}` has just opened", breaker.name);
             CliError::new(Kind::Refused, message)
                 .because(&refused)
@@ -187,7 +201,8 @@ impl Attempt<'_> {
     }
 
     /// Tells the breaker how it went. That it could not be told changes no outcome.
-    fn tell_breaker(&self, event: Event, out: &Output) {
+    fn tell_breaker(&self, event: Option<Event>, out: &Output) {
+        let Some(event) = event else { return };
         let told =
             Breaker::of_deploys(self.context, self.project.environment()).and_then(|breaker| {
                 Ok((breaker.tell(|_| event.clone(), self.context.now())?, breaker))

@@ -117,6 +117,7 @@ enum Command {
     Explain(commands::explain::ExplainArgs),
     #[command(visible_alias = "trigger")]
     Deploy(commands::deploy::DeployArgs),
+    Rollback(commands::rollback::RollbackArgs),
     Record(commands::record::RecordArgs),
     Resolve(commands::resolve::ResolveArgs),
     Approve(commands::approve::ApproveArgs),
@@ -151,6 +152,7 @@ impl Cli {
             Command::Check(args) => commands::check::run(args, context, out),
             Command::Explain(args) => commands::explain::run(args, context, out),
             Command::Deploy(args) => commands::deploy::run(args, context, out),
+            Command::Rollback(args) => commands::rollback::run(args, context, out),
             Command::Record(args) => commands::record::run(args, context, out),
             Command::Resolve(args) => commands::resolve::run(args, context, out),
             Command::Approve(args) => commands::approve::run(args, context, out),

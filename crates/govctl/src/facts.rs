@@ -7,7 +7,10 @@ use std::{
 
 use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, Sha};
 use circuit_breaker::CircuitState;
-use release_policy::{Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt};
+use release_policy::{
+    Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt, Rollback,
+    RolledBack,
+};
 
 use crate::{
     approved, breaker::Breaker, context::Context, evidence::Evidence, exit::CliError, freezes,
@@ -25,6 +28,8 @@ pub(crate) struct Question {
     pub(crate) has_command: bool,
     /// A person's order to deploy the commit once more, with the reason.
     pub(crate) redeploy: Option<String>,
+    /// A person's order to go back to the commit.
+    pub(crate) rollback: Option<Rollback>,
     /// A person says that production is degraded.
     pub(crate) degraded: bool,
     /// The deploy lock is ours, so no deploy can be running elsewhere.
@@ -62,6 +67,8 @@ pub(crate) fn gather(
         delivery: delivery(context, project, &release, sha)?,
         descent: descent(project, live.as_ref(), sha, question)?,
         redeploy: question.redeploy.clone(),
+        rolled_back: rolled_back(&release, sha),
+        rollback: question.rollback.clone(),
         // While a deploy runs its own entry is pending, and that is no mystery.
         unknown: match &in_progress {
             Some(_) => Vec::new(),
@@ -137,6 +144,12 @@ fn breaker(
     })
 }
 
+/// That `sha` was taken back, and nobody has deployed it since.
+fn rolled_back(release: &ReleaseState, sha: &Sha) -> Option<RolledBack> {
+    let mark = release.rolled_back_mark(sha)?;
+    Some(RolledBack { at: mark.time_iso8601.into(), why: mark.reason.clone() })
+}
+
 fn live_since(release: &ReleaseState, base: Option<&Sha>) -> Option<SystemTime> {
     let base = base?;
     let deployed = |deploy: &&Deploy| deploy.sha == *base && deploy.result == DeployResult::Success;
@@ -162,7 +175,11 @@ fn changes(
         );
         return Ok(Changes::truncated([], why));
     }
-    project.git.changes(base, sha)
+    match project.git.changes(base, sha) {
+        // Going back needs no comparison, and must be possible where git has lost a commit.
+        Err(error) if question.rollback.is_some() => Ok(Changes::truncated([], error.message)),
+        compared => compared,
+    }
 }
 
 /// Whether `sha` contains what is live. An order to deploy it once more is also the way back
@@ -173,8 +190,8 @@ fn descent(
     sha: &Sha,
     question: &Question,
 ) -> Result<Descent, CliError> {
-    let elsewhere =
-        question.base.is_some() || question.paths.is_some() || question.redeploy.is_some();
+    let is_ordered = question.redeploy.is_some() || question.rollback.is_some();
+    let elsewhere = question.base.is_some() || question.paths.is_some() || is_ordered;
     let Some(live) = live.filter(|live| project.has_git && !elsewhere && *live != sha) else {
         return Ok(Descent::NotLookedAt);
     };

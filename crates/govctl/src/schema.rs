@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy, doctor,
-        explain, freeze_report, history, ids, init, lock, lock_break, session, state, status,
+        explain, freeze_report, history, ids, init, lock, lock_break, rollback, session, state,
+        status,
     },
     exit, view,
 };
@@ -62,6 +63,7 @@ const REPORTS: &[Report] = &[
         of::<lock::Report>,
     ),
     ("govctl.reason/1", "Answer of `explain REASON`", of::<explain::Meaning>),
+    ("govctl.rollback/1", "Answer of `rollback`", of::<rollback::Report>),
     (
         "govctl.session-change/1",
         "Answer of `session append`, `touch` and `delete`, and of `show` without a session",

@@ -17,7 +17,7 @@ pub(crate) struct Text {
 }
 
 /// Every reason, in the order of the rules.
-pub(crate) const TABLE: [Text; 19] = [
+pub(crate) const TABLE: [Text; 22] = [
     Text {
         reason: Reason::GovernorDisabled,
         word: "governor_disabled",
@@ -135,6 +135,37 @@ pub(crate) const TABLE: [Text; 19] = [
             included; one that is exactly that old still counts, and so does one that seems to lie in the \
             future. The limit stops a loop that deploys without end.",
         unblock: "wait for the next free slot, or raise `max_deploys_per_hour`",
+    },
+    Text {
+        reason: Reason::NeverLive,
+        word: "never_live",
+        outcome: Outcome::Hold,
+        meaning: "the commit to go back to was never live",
+        explanation: "A rollback passes by the rules that new commits have to obey, because what it brings back was \
+            live before. Neither the release state nor the audit log says so of this commit, so going to it \
+            would be a deploy under another name.",
+        unblock: "choose a commit that was live, `govctl history` names them; or deploy this one, `govctl deploy SHA`",
+    },
+    Text {
+        reason: Reason::RolledBack,
+        word: "rolled_back",
+        outcome: Outcome::Hold,
+        meaning: "the commit was taken back by a rollback",
+        explanation: "Somebody found this commit bad and went back from it. It stays away, whoever sends it again, \
+            until somebody approves it knowing that (an approval from before does not count), or orders it with a \
+            reason. A commit that mends it is another commit, and is not held by this.",
+        unblock: "`govctl approve SHA --reason \"...\"`, or `govctl deploy SHA --redeploy --reason \"...\"`",
+    },
+    Text {
+        reason: Reason::AllowRollback,
+        word: "allow_rollback",
+        outcome: Outcome::Allow,
+        meaning: "it is a rollback, and nothing makes it unsafe",
+        explanation: "Going back is the remedy. So no freeze, breaker, cooldown, limit or degraded production holds \
+            it, it needs no approval, and it may go to a commit that does not contain what is live. What holds it is \
+            a deploy that is running or has an unknown outcome, a commit that was never live, and one that was \
+            itself taken back.",
+        unblock: "",
     },
     Text {
         reason: Reason::RedeployRequired,

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::change::Changes;
+use crate::order::{Rollback, RolledBack};
 
 /// Everything that is known about a release when it is decided.
 ///
@@ -57,6 +58,11 @@ pub struct Facts {
     pub freeze: Option<Freeze>,
     /// Whether this commit contains what is live.
     pub descent: Descent,
+    /// That this commit was taken back, and nobody has deployed it since.
+    pub rolled_back: Option<RolledBack>,
+    /// A person's order to go back to this commit. Then the rules of a rollback apply, and no
+    /// others.
+    pub rollback: Option<Rollback>,
 }
 
 impl Facts {
@@ -90,6 +96,8 @@ impl Facts {
             breaker: Breaker::Unused,
             freeze: None,
             descent: Descent::NotLookedAt,
+            rolled_back: None,
+            rollback: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
         Reason::AlreadyDeployed
         | Reason::AllowLow
         | Reason::AllowMedium
+        | Reason::AllowRollback
         | Reason::AllowHighApproved => Vec::new(),
         Reason::GovernorDisabled => vec![
             "set `enabled: true` in the block `release_governor` of the configuration".into(),
@@ -75,6 +76,14 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
                 policy.max_deploys_per_hour
             ),
         ],
+        Reason::NeverLive => vec!["govctl history".into(), format!("govctl deploy {sha} ...")],
+        Reason::RolledBack => {
+            let mut hints = vec![format!("govctl approve {sha} --reason \"...\"")];
+            if facts.rollback.is_none() {
+                hints.push(redeploy(sha));
+            }
+            hints
+        }
         Reason::RedeployRequired => vec![redeploy(sha)],
         Reason::NotDescendant => {
             let live = facts.base.as_deref().map_or("what is live", short);

@@ -61,10 +61,12 @@ mod hints;
 mod json_schema;
 mod limits;
 mod nearest;
+mod order;
 mod pattern;
 mod policy;
 mod reason;
 mod risk;
+mod rollback;
 mod rules;
 #[cfg(feature = "yaml")]
 mod schema;
@@ -87,6 +89,7 @@ pub use facts::{
 };
 pub use field::{Field, Origin, Origins, Setting};
 pub use freeze::{DeclaredFreeze, freeze_at};
+pub use order::{Rollback, RolledBack};
 pub use pattern::Patterns;
 pub use policy::{ApprovalMode, DisabledBecause, Governor, Policy};
 pub use reason::{Reason, UnknownReason};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::facts::{Approval, ApprovalKind, Breaker, Freeze};
+use crate::facts::{Approval, Breaker, Freeze};
 use crate::reason::Reason;
 use crate::rules::{Case, Finding, count, same};
 use crate::time::{rfc3339, since};
@@ -59,14 +59,9 @@ pub(crate) fn freeze(case: &Case<'_>) -> Finding {
     Finding { retry_at: freeze.until.filter(|_| reason.is_some()), ..finding }
 }
 
-/// The approval that lifts a freeze for this commit: given for it alone, and by somebody who
-/// could know of the freeze. What approves everything would end every freeze for good.
+/// The approval that lifts a freeze for this commit, by somebody who could know of the freeze.
 fn exception<'a>(case: &Case<'a>, freeze: &Freeze) -> Option<&'a Approval> {
-    let knowing = |approval: &&Approval| {
-        approval.kind == ApprovalKind::Commit
-            && approval.given_at.is_some_and(|given_at| given_at >= freeze.declared_at)
-    };
-    case.facts.approvals.iter().find(knowing)
+    case.facts.approvals.iter().find(|approval| approval.knew_of(freeze.declared_at))
 }
 
 pub(crate) fn cooldown(case: &Case<'_>) -> Finding {

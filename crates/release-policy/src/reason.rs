@@ -40,6 +40,12 @@ pub enum Reason {
     Cooldown,
     /// Enough went out in the last hour.
     RateLimit,
+    /// The commit to go back to was never live.
+    NeverLive,
+    /// The commit was taken back by a rollback.
+    RolledBack,
+    /// It is a rollback, and nothing makes it unsafe.
+    AllowRollback,
     /// This commit was handled before and nobody asked for it once more.
     RedeployRequired,
     /// The commit does not contain what is live.

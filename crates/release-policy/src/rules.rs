@@ -8,6 +8,7 @@ use crate::limits::{breaker, cooldown, freeze, rate};
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::risk::RiskClass;
+use crate::rollback::{allowed, rolled_back, something_to_take_back, was_live};
 use crate::value::Value;
 
 /// What a rule may look at.
@@ -19,13 +20,14 @@ pub(crate) struct Case<'a> {
 
 /// Looks at every rule. The first result with a reason decides; the last one always has one.
 pub(crate) fn evaluate(case: &Case<'_>) -> Vec<RuleResult> {
-    RULES.iter().map(|(rule, look)| look(case).into_result(rule)).collect()
+    let rules = if case.facts.rollback.is_some() { &OF_A_ROLLBACK[..] } else { &RULES[..] };
+    rules.iter().map(|(rule, look)| look(case).into_result(rule)).collect()
 }
 
 /// A rule's short name and the rule.
 type Rule = (&'static str, fn(&Case<'_>) -> Finding);
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     ("governor", governor),
     ("live", live),
     // Before `outcome`: a deploy that is running has no outcome yet, and that is no mystery.
@@ -39,10 +41,23 @@ const RULES: [Rule; 16] = [
     ("degraded", degraded_high),
     ("cooldown", cooldown),
     ("rate", rate),
+    ("rolled_back", rolled_back),
     ("redeploy", redeploy),
     ("descendant", descendant),
     ("degraded_medium", degraded_medium),
     ("approval", approval),
+];
+
+/// A rollback has rules of its own, see `rollback.rs`.
+const OF_A_ROLLBACK: [Rule; 8] = [
+    ("governor", governor),
+    ("takes_back", something_to_take_back),
+    ("in_progress", in_progress),
+    ("outcome", outcome),
+    ("configured", configured),
+    ("was_live", was_live),
+    ("rolled_back", rolled_back),
+    ("rollback", allowed),
 ];
 
 /// A result before it is given its name.
@@ -204,7 +219,8 @@ fn redeploy(case: &Case<'_>) -> Finding {
         HandledOutcome::Failed => ("failed", "failed before"),
         HandledOutcome::NoRecord => ("no_record", "was handled before"),
     };
-    let (reason, detail) = match &facts.redeploy {
+    let order = facts.order();
+    let (reason, detail) = match &order {
         None => (Some(Reason::RedeployRequired), format!("{before}, by delivery {delivery_id}")),
         Some(why) => (None, format!("{before}, and is to be deployed once more: {why}")),
     };
@@ -212,7 +228,7 @@ fn redeploy(case: &Case<'_>) -> Finding {
         .input("handled", Value::Bool(true))
         .input("delivery_id", Value::Text(delivery_id.clone()))
         .input("outcome", Value::Text(word.into()))
-        .input("redeploy", Value::text_or_absent(facts.redeploy.as_deref()))
+        .input("redeploy", Value::text_or_absent(order))
 }
 
 fn descendant(case: &Case<'_>) -> Finding {

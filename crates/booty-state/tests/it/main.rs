@@ -15,6 +15,7 @@ mod open_deploy;
 mod overrides;
 mod release;
 mod restored;
+mod rollback;
 mod stores;
 
 use std::{fs::OpenOptions, io::Write, path::Path};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     approved::warn_of_blanket_approval,
-    attempt::{self, Attempt, Outcome},
+    attempt::{self, Attempt, Breaking, Outcome},
     context::Context,
     duration,
     exit::{CliError, Exit},
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
             settle::settle(context, &project, &cut_off, out)?;
         }
     }
-    let view = decision(args, context, &project, &sha, lock.is_some(), out)?;
+    let (view, again) = decision(args, context, &project, &sha, lock.is_some(), out)?;
     let mut report = Report::of(view);
 
     let reason = report.view.decision.reason;
@@ -85,7 +85,13 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
         return Ok(exit);
     };
     out.say(&report.view)?;
-    let exit = attempt(args, context, &project, &sha, &lock, &mut report, out)?;
+    let order = Order {
+        argv: &args.command,
+        timeout: args.timeout,
+        again: again.as_deref(),
+        breaking: Breaking::Asked,
+    };
+    let exit = carry_out(&order, context, &project, &sha, &lock, &mut report, out)?;
     out.report_done(&report);
     out.announce_done(&report);
     Ok(exit)
@@ -98,7 +104,7 @@ fn decision(
     sha: &Sha,
     lock_is_ours: bool,
     out: &Output,
-) -> Result<DecisionView, CliError> {
+) -> Result<(DecisionView, Option<String>), CliError> {
     let question = Question {
         has_command: !args.command.is_empty(),
         redeploy: args.reason.clone().filter(|_| args.redeploy),
@@ -111,11 +117,23 @@ fn decision(
     let changed = facts.changes.list.len();
     let decision = decide(&facts, project.governor.policy());
     warn_of_blanket_approval(&facts, &decision, out);
-    Ok(DecisionView::new("govctl.deploy/1", decision, changed, Detail::Brief))
+    let view = DecisionView::new("govctl.deploy/1", decision, changed, Detail::Brief);
+    Ok((view, facts.order()))
 }
 
-fn attempt(
-    args: &DeployArgs,
+/// What is to be run, and what was ordered about it.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) argv: &'a [OsString],
+    pub(super) timeout: Option<Duration>,
+    /// The order of a person to start the commit although it was handled before.
+    pub(super) again: Option<&'a str>,
+    pub(super) breaking: Breaking,
+}
+
+/// Makes the attempt that was decided on, and puts what came of it into the report.
+pub(super) fn carry_out(
+    order: &Order<'_>,
     context: &Context,
     project: &Project,
     sha: &Sha,
@@ -130,12 +148,13 @@ fn attempt(
         context,
         project,
         sha,
-        redeploy: args.reason.as_deref().filter(|_| args.redeploy),
+        redeploy: order.again,
         delivery_id,
         lock,
+        breaking: order.breaking,
     };
     report.delivery_id = Some(attempt.delivery_id.to_string());
-    match attempt.run(&args.command, args.timeout, out)? {
+    match attempt.run(order.argv, order.timeout, out)? {
         Outcome::LostTo(by) => {
             report.delivery_id = Some(by);
             Ok(Exit::No)
@@ -160,7 +179,7 @@ fn attempt(
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Report {
     #[serde(flatten)]
-    view: DecisionView,
+    pub(super) view: DecisionView,
     /// What came of it.
     #[cfg_attr(test, schemars(extend("enum" = [
         "success", "failure", "unknown", "already_deployed", "not_attempted"
@@ -183,7 +202,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn of(view: DecisionView) -> Report {
+    pub(super) fn of(view: DecisionView) -> Report {
         Report {
             view,
             outcome: "not_attempted",
@@ -198,7 +217,7 @@ impl Report {
     }
 
     /// The answer where nothing is run.
-    fn not_attempted(&mut self, sha: &Sha, dry_run: bool) -> Exit {
+    pub(super) fn not_attempted(&mut self, sha: &Sha, dry_run: bool) -> Exit {
         let decision = &self.view.decision;
         match decision.reason {
             Reason::AlreadyDeployed => {

@@ -21,6 +21,7 @@ pub(crate) mod lock;
 pub(crate) mod lock_break;
 pub(crate) mod record;
 pub(crate) mod resolve;
+pub(crate) mod rollback;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod status;

@@ -23,6 +23,7 @@ mod lock;
 mod misuse;
 mod repository;
 mod restored;
+mod rollback;
 mod schemas;
 mod session;
 

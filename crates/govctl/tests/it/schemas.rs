@@ -63,6 +63,8 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["approvals", "revoke", SHA], 0),
     (&["approvals", "revoke", SHA], 1),
     (&["approvals", "list", "--all"], 0),
+    (&["--state-dir", "third", "rollback", "--to", SHA, "--", "true"], 0),
+    (&["rollback", "--", "true"], 1),
     (&["freeze", "list"], 0),
     (
         &[

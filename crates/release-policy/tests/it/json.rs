@@ -70,6 +70,7 @@ fn every_rule_is_there_with_its_inputs() {
             "degraded",
             "cooldown",
             "rate",
+            "rolled_back",
             "redeploy",
             "descendant",
             "degraded_medium",

@@ -16,5 +16,6 @@ mod patterns;
 mod properties;
 mod reasons;
 mod risk;
+mod rollback;
 mod support;
 mod table;

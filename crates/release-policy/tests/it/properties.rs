@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 use release_policy::{
     Approval, ApprovalKind, Breaker, Change, ChangeStatus, Changes, Decision, Delivery, Descent,
-    Facts, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Switch, Verification,
-    decide,
+    Facts, HandledOutcome, InProgress, LastAttempt, Outcome, Policy, Reason, Rollback, RolledBack,
+    Switch, Verification, decide,
 };
 
 use crate::support::{OTHER, SHA, now};
@@ -91,12 +91,18 @@ fn facts() -> impl Strategy<Value = Facts> {
         prop::option::weighted(0.1, sha()),
         rarely(),
     );
-    let held =
-        (rarely(), breaker(), prop::option::weighted(0.1, prop::option::of(moment())), rarely());
+    let held = (
+        rarely(),
+        breaker(),
+        prop::option::weighted(0.1, prop::option::of(moment())),
+        rarely(),
+        prop::option::weighted(0.1, moment()),
+        prop::option::weighted(0.1, rollback()),
+    );
     (who, when, done, held).prop_map(|(who, when, done, held)| {
         let (off, unconfigured, first_deploy, changes, approvals, degraded, overridden) = who;
         let (delivery, redeploy, in_progress, unknown) = done;
-        let (unverified, breaker, freeze, not_descendant) = held;
+        let (unverified, breaker, freeze, not_descendant, rolled_back, rollback) = held;
         Facts {
             governor: if off { Switch::Off { why: "off".into() } } else { Switch::On },
             deploy_configured: !unconfigured,
@@ -123,8 +129,19 @@ fn facts() -> impl Strategy<Value = Facts> {
             } else {
                 Descent::Contains
             },
+            rolled_back: rolled_back.map(|at| RolledBack { at, why: None }),
+            rollback,
             ..Facts::new(SHA, now())
         }
+    })
+}
+
+fn rollback() -> impl Strategy<Value = Rollback> {
+    let from = prop::option::weighted(0.8, Just(OTHER.to_owned()));
+    (from, prop::bool::weighted(0.8)).prop_map(|(from, was_live)| Rollback {
+        from,
+        why: None,
+        was_live,
     })
 }
 
@@ -228,7 +245,7 @@ proptest! {
 
     #[test]
     fn a_commit_that_was_handled_never_starts_again_unasked(facts in facts(), policy in policy()) {
-        if !matches!(facts.delivery, Delivery::New) && facts.redeploy.is_none() {
+        if !matches!(facts.delivery, Delivery::New) && facts.order().is_none() {
             let decision = decide(&facts, &policy);
             let starts = decision.outcome == Outcome::Allow && decision.reason != Reason::AlreadyDeployed;
             prop_assert!(!starts, "{} although {:?}", decision.reason, facts.delivery);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use release_policy::{Outcome, Reason};
 
 /// The words are a contract with scripts: this list only ever grows.
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 22] = [
     "governor_disabled",
     "already_deployed",
     "deploy_in_progress",
@@ -18,6 +18,9 @@ const WORDS: [&str; 19] = [
     "degraded_high_risk",
     "cooldown",
     "rate_limit",
+    "never_live",
+    "rolled_back",
+    "allow_rollback",
     "redeploy_required",
     "not_descendant",
     "allow_low",

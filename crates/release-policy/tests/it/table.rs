@@ -2,7 +2,7 @@
 
 use release_policy::{
     Breaker, Decision, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt, Outcome,
-    Policy, Reason, Switch, Verification, decide,
+    Policy, Reason, RolledBack, Switch, Verification, decide,
 };
 
 use crate::support::{OTHER, SHA, ago, approved, freeze, high, later, low, medium, ready};
@@ -11,7 +11,7 @@ use crate::support::{OTHER, SHA, ago, approved, freeze, high, later, low, medium
 type Obstacle = fn(&mut Facts, &mut Policy);
 
 /// Every hold, in the order of the rules, with what brings it about.
-const HOLDS: [(Reason, Obstacle); 15] = [
+const HOLDS: [(Reason, Obstacle); 16] = [
     (Reason::GovernorDisabled, |facts, _| facts.governor = Switch::Off { why: "no block".into() }),
     (Reason::DeployInProgress, |facts, _| {
         facts.in_progress = Some(InProgress { sha: OTHER.into(), holder: "pid 7 on web-1".into() });
@@ -36,6 +36,9 @@ const HOLDS: [(Reason, Obstacle); 15] = [
         facts.last_attempt = Some(LastAttempt { sha: SHA.into(), failed: true, at: ago(60) });
     }),
     (Reason::RateLimit, |facts, _| facts.recent_deploys = vec![ago(5); 6]),
+    (Reason::RolledBack, |facts, _| {
+        facts.rolled_back = Some(RolledBack { at: ago(30), why: Some("errors".into()) });
+    }),
     (Reason::RedeployRequired, |facts, _| {
         facts.delivery =
             Delivery::Handled { delivery_id: "d1".into(), outcome: HandledOutcome::Failed };
@@ -135,6 +138,9 @@ fn every_reason_is_reached_by_some_row() {
         Reason::AllowLow,
         Reason::AllowMedium,
         Reason::AllowHighApproved,
+        // In `rollback.rs`.
+        Reason::NeverLive,
+        Reason::AllowRollback,
     ]);
     for reason in Reason::all() {
         assert!(reached.contains(&reason), "`{reason}` has no row in this file");
@@ -166,8 +172,8 @@ fn an_order_to_redeploy_lifts_what_it_should_and_nothing_else() {
 
 #[test]
 fn an_order_to_redeploy_lifts_no_other_hold() {
-    for (reason, obstacle) in HOLDS.iter().filter(|(reason, _)| *reason != Reason::RedeployRequired)
-    {
+    let lifted = [Reason::RedeployRequired, Reason::RolledBack];
+    for (reason, obstacle) in HOLDS.iter().filter(|(reason, _)| !lifted.contains(reason)) {
         let (mut facts, mut policy) = (ready(), Policy::default());
         obstacle(&mut facts, &mut policy);
         facts.redeploy = Some("disk was full".into());

@@ -1,0 +1,187 @@
+//! `govctl rollback`
+
+use std::{ffi::OsString, fmt, time::Duration};
+
+use booty_state::{NewEntry, ReleaseState, Sha};
+use clap::Args;
+use release_policy::{Reason, Rollback, decide};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    attempt::{self, Breaking},
+    commands::deploy::{self, Order, carry_out},
+    context::Context,
+    duration,
+    exit::{CliError, Exit, Kind},
+    facts::{Question, gather},
+    output::{BAD, Output},
+    project::Project,
+    settle,
+    view::{DecisionView, Detail},
+};
+
+/// Deploy the last good commit again, and keep the bad one away
+///
+/// The bad commit is the new one whose deploy failed last, if nothing has gone well since, else
+/// the one that is live. The last good one is what was live last, apart from it and from what was
+/// taken back before. The command runs as with `govctl deploy`, with DEPLOY_SHA set to the good commit.
+///
+/// A rollback has rules of its own: no freeze, breaker, cooldown, limit or approval holds it, and
+/// the breaker does not count it. What holds it is a deploy that is running or whose outcome is
+/// unknown, a commit that was never live, and one that was itself taken back.
+///
+/// The bad commit is held (`rolled_back`) until somebody approves it or orders it with a reason.
+/// Exits as `govctl deploy` does, and 1 where there is nothing to go back to.
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArgs {
+    /// Go back to this commit, which was live once [default: the last good one]
+    #[arg(long, value_name = "SHA")]
+    to: Option<String>,
+    /// Why; goes into the audit log, and is told to whoever sends the bad commit again
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Only decide: change nothing, run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop the command after this long: TERM to its group, after 10 s KILL
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    timeout: Option<Duration>,
+    /// The command that deploys, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    if args.command.is_empty() && !args.dry_run {
+        return Err(CliError::usage("no command to deploy the last good commit with")
+            .hint("govctl rollback -- ./deploy.sh"));
+    }
+    let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
+    let named = args.to.as_deref().map(|to| project.recorded_commit(to)).transpose()?;
+    if lock.is_some() {
+        settle_cut_off(context, &project, out)?;
+    }
+    let release = context.releases(&project).load()?;
+    let way = Way::back(&release, named)?;
+    let rollback = Rollback {
+        from: way.bad.as_ref().map(ToString::to_string),
+        why: args.reason.clone(),
+        was_live: release.has_been_live(&way.good)
+            || context.audit().has_been_live(&project.repo, &way.good)?,
+    };
+    let question = Question {
+        has_command: !args.command.is_empty(),
+        rollback: Some(rollback),
+        lock_is_ours: lock.is_some(),
+        ..Question::default()
+    };
+    let facts = gather(context, &project, &way.good, &question, context.now())?;
+    let changed = facts.changes.list.len();
+    let decision = decide(&facts, project.governor.policy());
+    let view = DecisionView::new("govctl.rollback/1", decision, changed, Detail::Brief);
+    let mut report = Report { deploy: deploy::Report::of(view), rolled_back: None };
+
+    let view = &report.deploy.view;
+    let goes_back = view.allows() && view.decision.reason != Reason::AlreadyDeployed;
+    let Some(lock) = lock.filter(|_| goes_back) else {
+        let exit = report.deploy.not_attempted(&way.good, args.dry_run);
+        out.announce(&report)?;
+        out.report(&report)?;
+        return Ok(exit);
+    };
+    out.say(&report.deploy.view)?;
+    way.remember_bad(args.reason.as_deref(), context, &project, &release)?;
+    report.rolled_back = way.bad.clone();
+    let again = facts.order();
+    let order = Order {
+        argv: &args.command,
+        timeout: args.timeout,
+        again: again.as_deref(),
+        breaking: Breaking::PassedBy,
+    };
+    let exit = carry_out(&order, context, &project, &way.good, &lock, &mut report.deploy, out)?;
+    out.report_done(&report);
+    out.announce_done(&report);
+    Ok(exit)
+}
+
+/// A deploy that was cut off and provably never started must not stand in the way back.
+fn settle_cut_off(context: &Context, project: &Project, out: &Output) -> Result<(), CliError> {
+    let release = context.releases(project).load()?;
+    for cut_off in release.unknown() {
+        settle::settle(context, project, cut_off, out)?;
+    }
+    Ok(())
+}
+
+/// From which commit to which.
+struct Way {
+    bad: Option<Sha>,
+    good: Sha,
+}
+
+impl Way {
+    fn back(release: &ReleaseState, named: Option<Sha>) -> Result<Way, CliError> {
+        let bad = release.bad().cloned();
+        let good = named.or_else(|| release.last_good(bad.as_ref()?).cloned());
+        let Some(good) = good else {
+            let message = match &bad {
+                Some(bad) => {
+                    format!("no commit on record is good to go back to from {}", bad.short())
+                }
+                None => "nothing was ever deployed, so there is nothing to go back from".to_owned(),
+            };
+            return Err(CliError::new(Kind::Refused, message)
+                .hint("govctl history")
+                .hint("name one that was live: govctl rollback --to SHA ..."));
+        };
+        // What is named may be what failed last, or what is live and well.
+        let bad = bad.filter(|bad| *bad != good);
+        Ok(Way { bad, good })
+    }
+
+    /// From here on the bad commit is held, however the way back ends.
+    fn remember_bad(
+        &self,
+        reason: Option<&str>,
+        context: &Context,
+        project: &Project,
+        release: &ReleaseState,
+    ) -> Result<(), CliError> {
+        let Some(bad) = &self.bad else { return Ok(()) };
+        let now = context.now();
+        let mut entry = NewEntry::new(now.into(), context.who(), "rolled_back")
+            .about(&project.repo, bad)
+            .changing(
+                json!({ "production_sha_current": release.production_sha_current }),
+                json!({ "to": self.good }),
+            );
+        entry.why = reason.map(str::to_owned);
+        // Before the change: what cannot be written down is not done.
+        context.audit().append(&entry)?;
+        context.releases(project).take_back(bad, reason, now.into())?;
+        Ok(())
+    }
+}
+
+/// The decision, and what came of it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    deploy: deploy::Report,
+    /// The commit that was taken back and is held from now on; `null` if none was.
+    rolled_back: Option<Sha>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(bad) = &self.rolled_back {
+            let bad = bad.short();
+            writeln!(f, "{BAD}TAKEN BACK{BAD:#}  {bad}, which is held until somebody approves it")?;
+        }
+        self.deploy.fmt(f)
+    }
+}
