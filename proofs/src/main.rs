@@ -15,6 +15,7 @@ mod crash_states;
 mod evidence;
 mod killed;
 mod lock;
+mod long_run;
 mod no_space;
 mod power_cuts;
 mod proof;
@@ -35,8 +36,14 @@ use crate::proof::{Effort, Length, Proof};
 use crate::report::{Ended, Verdict};
 
 /// Every proof, in the order in which they run.
-const PROOFS: &[Proof] =
-    &[crash_states::PROOF, no_space::PROOF, killed::PROOF, power_cuts::PROOF, lock::PROOF];
+const PROOFS: &[Proof] = &[
+    crash_states::PROOF,
+    no_space::PROOF,
+    killed::PROOF,
+    power_cuts::PROOF,
+    lock::PROOF,
+    long_run::PROOF,
+];
 
 /// Try to break what is promised
 #[derive(Parser)]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{crash_states, killed, no_space, power_cuts, savers};
+use crate::{crash_states, killed, long_run, no_space, power_cuts, savers};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
@@ -13,6 +13,8 @@ type Job = fn(words: &[String]) -> Result<()>;
 const JOBS: &[(&str, Job)] = &[
     (no_space::CARELESS, no_space::careless),
     (power_cuts::CLAIMER, power_cuts::claim),
+    (long_run::ALLOCATOR, long_run::allocate),
+    (savers::READER, savers::read),
     (savers::SAVER, savers::save),
     (killed::BREAKER, killed::break_locks),
     (crash_states::TURN_PAGES, crash_states::turn_pages),

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod deploys;
+mod tormentor;
 mod torture;
 
 use std::time::Duration;
@@ -11,10 +12,10 @@ use anyhow::Result;
 use crate::evidence::Evidence;
 use crate::proof::{Effort, Proof};
 use crate::savers::Flaw;
-use torture::{Torture, Until};
 
 pub(crate) use breakers::{BREAKER, break_locks};
 pub(crate) use deploys::Scene;
+pub(crate) use torture::{Torture, Until};
 
 pub(crate) const PROOF: Proof = Proof {
     name: "killed-and-stopped",

@@ -6,19 +6,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use flock_guard::LockFile;
-use rustix::process::Signal;
+use anyhow::Result;
 use state_store::{Change, Store};
 use system_tests::Random;
+use tempfile::TempDir;
 
 use crate::evidence::Tally;
-use crate::killed::BREAKER;
+use crate::killed::tormentor::Tormentor;
 use crate::proof::Effort;
 use crate::quick;
-use crate::savers::{Complaints, Ear, Flaw, History, LEDGER, Ledger, Orders, Saver, Team};
+use crate::savers::{Ear, Flaw, History, LEDGER, Ledger, Team};
 
 /// Who saves, and what is done to them.
 #[derive(Clone, Debug)]
@@ -27,6 +26,12 @@ pub(crate) struct Torture {
     /// So many documents at once, each with savers of its own.
     pub(crate) teams: usize,
     pub(crate) savers: usize,
+    /// How many updates each saver makes; without an end if it is not said.
+    pub(crate) count: Option<u64>,
+    /// How many processes read.
+    pub(crate) readers: usize,
+    /// On a disk instead of in memory.
+    pub(crate) on_disk: bool,
     pub(crate) breakers: usize,
     pub(crate) kills: bool,
     pub(crate) stops: bool,
@@ -35,12 +40,15 @@ pub(crate) struct Torture {
 }
 
 /// When it is enough.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Until {
     Kills(u64),
     Fenced(u64),
     /// A mutant is let go once it is caught, or after so many seconds.
     Caught(u64),
+    Over(Duration),
+    /// Each saver has made its updates.
+    Ended,
 }
 
 impl Default for Torture {
@@ -49,6 +57,9 @@ impl Default for Torture {
             flaw: None,
             teams: 1,
             savers: 4,
+            count: None,
+            readers: 0,
+            on_disk: false,
             breakers: 0,
             kills: true,
             stops: false,
@@ -57,15 +68,6 @@ impl Default for Torture {
         }
     }
 }
-
-/// So much of a mutant is enough.
-const CAUGHT: u64 = 10;
-
-/// Whoever waits looks at the holder twice, 100 ms apart.
-const TAKEN_OVER: Duration = Duration::from_millis(400);
-
-/// Nothing that goes well takes that long without an update.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Torture {
     /// Tortures until it is enough, and looks at what is left.
@@ -93,13 +95,13 @@ impl Torture {
 }
 
 /// What all threads of one run write down.
-struct Book {
-    history: History,
-    tally: Tally,
+pub(super) struct Book {
+    pub(super) history: History,
+    pub(super) tally: Tally,
 }
 
 fn torture(torture: &Torture, random: Random, tally: &mut Tally) -> Result<()> {
-    let dir = quick::dir()?;
+    let dir = if torture.on_disk { TempDir::with_prefix("govctl-proof-")? } else { quick::dir()? };
     let (team, ear) = Team::new()?;
     let book = Mutex::new(Book { history: History::default(), tally: Tally::default() });
     let is_over = AtomicBool::new(false);
@@ -108,7 +110,7 @@ fn torture(torture: &Torture, random: Random, tally: &mut Tally) -> Result<()> {
         let reader = scope.spawn(|| {
             read(&Store::files(dir.path()), &book, &is_over);
         });
-        let tortured = Tormentor { torture, dir: dir.path(), team, next: 0 }.torment(random, &book);
+        let tortured = Tormentor::new(torture, dir.path(), team).torment(random, &book);
         is_over.store(true, Ordering::Release);
         let complaints = tortured?;
         listener.join().expect("listening does not panic")?;
@@ -123,6 +125,14 @@ fn torture(torture: &Torture, random: Random, tally: &mut Tally) -> Result<()> {
     }
     if torture.flaw.is_none() || tally.violations() == 0 {
         settle(dir.path(), &mut history, tally)?;
+    }
+    if let (Until::Ended, Some(count)) = (torture.until, torture.count) {
+        let expected = count * torture.savers as u64;
+        tally.tried(expected);
+        let (saved, newest) = (history.count(), history.newest_saved);
+        if (saved, newest) != (expected, expected) {
+            tally.violation(|| format!("of {expected} updates {saved} count, up to {newest}"));
+        }
     }
     Ok(())
 }
@@ -180,100 +190,6 @@ fn settle(dir: &Path, history: &mut History, tally: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Starts processes and does things to them.
-struct Tormentor<'a> {
-    torture: &'a Torture,
-    dir: &'a Path,
-    team: Team,
-    next: u64,
-}
-
-impl Tormentor<'_> {
-    fn torment(mut self, mut random: Random, book: &Mutex<Book>) -> Result<Complaints> {
-        let count = self.torture.savers + self.torture.breakers;
-        let mut all = (0..count).map(|place| self.start(place)).collect::<Result<Vec<_>>>()?;
-        let start = Instant::now();
-        let mut last = (start, 0);
-        let mut kills = 0;
-        while !self.is_enough(kills, start, &open(book)) {
-            let place = usize::try_from(random.below(count as u64))?;
-            if self.torture.kills {
-                pause(&mut random, 1_500);
-                let fresh = self.start(place)?;
-                std::mem::replace(&mut all[place], fresh).kill()?;
-                kills += 1;
-                open(book).tally.tried(1);
-            }
-            if self.torture.stops {
-                self.stop_holder(&all, &mut random)?;
-                open(book).tally.tried(1);
-            }
-            let saved = open(book).history.count();
-            if saved > last.1 {
-                last = (Instant::now(), saved);
-            }
-            let stuck = last.0.elapsed() > PATIENCE;
-            if stuck {
-                open(book).tally.violation(|| format!("nothing was saved for {PATIENCE:?}"));
-                break;
-            }
-        }
-        // Whoever is in the middle of an update is killed there, too.
-        drop(all);
-        Ok(self.team.closed())
-    }
-
-    /// Stops a saver, if it can be met while it holds the lock, until the lock was taken over
-    /// or long enough to take it over.
-    fn stop_holder(&self, all: &[Saver], random: &mut Random) -> Result<()> {
-        let lock = LockFile::beside(&self.dir.join(LEDGER.as_str()));
-        let holder =
-            || -> Result<_> { Ok(lock.status()?.holder.filter(|holder| !holder.released)) };
-        pause(random, 3_000);
-        let met = (0..1_000).find_map(|_| holder().transpose()).transpose()?;
-        let is_holder = |saver: &&Saver| met.as_ref().is_some_and(|met| met.pid == saver.pid());
-        let Some(saver) = all.iter().find(is_holder) else { return Ok(()) };
-        saver.signal(Signal::STOP)?;
-        let start = Instant::now();
-        while start.elapsed() < TAKEN_OVER && holder()? == met {
-            thread::sleep(Duration::from_millis(1)); // Whoever waits needs the processor.
-        }
-        // How far the others have got when it goes on is chance as well.
-        pause(random, 20_000);
-        saver.signal(Signal::CONT)
-    }
-
-    fn is_enough(&self, kills: u64, start: Instant, book: &Book) -> bool {
-        match self.torture.until {
-            Until::Kills(count) => kills >= count,
-            Until::Fenced(count) => book.history.fenced() >= count,
-            Until::Caught(seconds) => {
-                book.tally.violations() >= CAUGHT || start.elapsed().as_secs() >= seconds
-            }
-        }
-    }
-
-    fn start(&mut self, place: usize) -> Result<Saver> {
-        self.next += 1;
-        if place >= self.torture.savers {
-            let dir = self.dir.to_str().context("a quick directory has a plain name")?.to_owned();
-            return self.team.start_job(BREAKER, &[dir, self.next.to_string()]);
-        }
-        self.team.start(&Orders {
-            dir: self.dir.to_owned(),
-            flaw: self.torture.flaw,
-            number: self.next,
-            count: u64::from(u32::MAX),
-            break_after: self.torture.break_after,
-        })
-    }
-}
-
-/// The random moment.
-fn pause(random: &mut Random, most_micros: u64) {
-    thread::sleep(Duration::from_micros(random.below(most_micros)));
-}
-
-fn open<'a>(book: &'a Mutex<Book>) -> MutexGuard<'a, Book> {
+pub(super) fn open<'a>(book: &'a Mutex<Book>) -> MutexGuard<'a, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@ mod mutants;
 mod team;
 
 use std::io::stdout;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -102,6 +103,24 @@ fn document(orders: &Orders) -> Document<Ledger> {
         Some(flaw) => Store::on(MutantBackend::new(&orders.dir, flaw, breaking)),
     };
     store.waiting(Wait::UpTo(Duration::from_secs(60))).document(LEDGER)
+}
+
+/// The job of [`read`].
+pub(crate) const READER: &str = "reader";
+
+/// Reads the document in a directory again and again, and ends when it went back, was damaged
+/// or was gone: `DIR`.
+pub(crate) fn read(words: &[String]) -> Result<()> {
+    die_with_the_proof()?;
+    let [dir] = words else { bail!("a reader is given one word") };
+    let document = Store::files(dir).document::<Ledger>(LEDGER);
+    let mut newest = 0;
+    loop {
+        let serial = document.load()?.unwrap_or_default().serial;
+        ensure!(serial >= newest, "a reader found {serial} after {newest}");
+        newest = serial;
+        thread::sleep(Duration::from_micros(200)); // The savers need the processor.
+    }
 }
 
 /// A proof that is killed leaves nobody behind.

@@ -74,6 +74,13 @@ impl Saver {
     }
 }
 
+impl Saver {
+    /// Whether it has come to its end by itself.
+    pub(crate) fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_some())
+    }
+}
+
 impl Drop for Saver {
     fn drop(&mut self) {
         self.0.kill().ok(); // It has ended already, or ends now.
