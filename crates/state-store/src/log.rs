@@ -11,14 +11,19 @@ use std::{
 use flock_guard::{LockFile, LockGuard, Wait};
 use rustix::fs::OFlags;
 
-use crate::{StoreError, directory::create_private_dir, file::locked, tail::Tail};
+use crate::{
+    StoreError,
+    directory::create_private_dir,
+    file::locked,
+    tail::{Tail, has_lost_a_block},
+};
 
 /// A file that only grows, by whole lines.
 ///
 /// An append is one write and one sync and never rewrites what is there, so that its cost
 /// does not grow with the file. A line that a crash tore was never acknowledged: readers
-/// leave it out, and the next append cuts it off. It has no newline, or zeros: a power cut may
-/// keep the end of a line and lose its beginning, if a block of the file ends within it.
+/// leave it out, and the next append cuts it off. It has no newline, or a block of zeros: a power
+/// cut may keep the end of a line and lose its beginning, if a block of the file ends within it.
 ///
 /// # Examples
 ///
@@ -239,7 +244,7 @@ impl Iterator for Lines {
         let mut line = String::new();
         let read = reader.read_line(&mut line).and_then(|_| {
             let mut is_last = || Ok::<_, io::Error>(reader.fill_buf()?.is_empty());
-            Ok(line.ends_with('\n') && !(line.contains('\0') && is_last()?))
+            Ok(line.ends_with('\n') && !(has_lost_a_block(&line) && is_last()?))
         });
         match read {
             Ok(true) => {

@@ -8,11 +8,20 @@ use std::{
 /// How much is read at a time when looking for the last line.
 const STEP_BYTES: u64 = 8 * 1024;
 
+/// The smallest piece of a file that a power cut takes by itself.
+const SECTOR_BYTES: usize = 512;
+
+/// Whether a power cut has taken its beginning, or a piece between beginning and end. A single
+/// zero within a line is no such thing: that line was whole once, and is damaged.
+pub(crate) fn has_lost_a_block(line: &str) -> bool {
+    line.starts_with('\0') || line.contains(&"\0".repeat(SECTOR_BYTES))
+}
+
 /// How a log ends.
 pub(crate) struct Tail {
     /// Where the whole lines end.
     pub(crate) end: u64,
-    /// How many bytes of a torn line follow: it has no newline, or zeros in it.
+    /// How many bytes of a torn line follow: it has no newline, or has lost a block.
     pub(crate) torn: u64,
     /// The last whole line, and where it starts.
     pub(crate) last: Option<String>,
@@ -25,7 +34,7 @@ impl Tail {
         let tail = Tail::until(file, length)?;
         match &tail.last {
             // One crash tears one line: what comes before it is as it was written.
-            Some(last) if last.contains('\0') => {
+            Some(last) if has_lost_a_block(last) => {
                 let before = Tail::until(file, tail.start_of_last)?;
                 Ok(Tail { torn: length - before.end, ..before })
             }

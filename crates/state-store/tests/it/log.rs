@@ -68,6 +68,18 @@ fn a_line_whose_beginning_is_lost_is_left_out_and_cut_by_the_next_append() {
 }
 
 #[test]
+fn a_line_whose_middle_is_lost_is_left_out_and_one_with_a_flipped_bit_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    given(&path, format!("first\nbegin{}end\n", "\0".repeat(512)));
+    assert_eq!(lines(&LineLog::at(&path)), ["first"]);
+    // A blank is one bit away from a zero: whoever reads the line has to see that it is damaged.
+    given(&path, "first\nbegin\0end\n");
+    assert_eq!(lines(&LineLog::at(&path)), ["first", "begin\0end"]);
+    assert_eq!(LineLog::at(&path).last().unwrap().as_deref(), Some("begin\0end"));
+}
+
+#[test]
 fn zeros_before_the_last_line_are_no_torn_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
