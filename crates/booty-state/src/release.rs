@@ -29,6 +29,9 @@ pub struct ReleaseState {
     pub last_deploy_time: Option<Moment>,
     /// When the health of what is live was last looked at.
     pub last_health_check: Option<Moment>,
+    /// What that look found. Left out if nobody looked since what is live went live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub production_healthy: Option<bool>,
     /// How it ended. Pending if `last_deploy_attempt_sha` is not there.
     #[serde(deserialize_with = "null_is_default")]
     pub last_deploy_result: DeployResult,

@@ -123,6 +123,18 @@ impl ReleaseStore {
         })
     }
 
+    /// [`ReleaseState::health_found`], and the state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn health_found(&self, healthy: bool, now: Moment) -> Result<ReleaseState, StateError> {
+        self.update(|state| {
+            state.health_found(healthy, now);
+            true
+        })
+    }
+
     /// [`ReleaseState::take_back`], and the state after it.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ impl ReleaseState {
     pub fn finished(&mut self, sha: &Sha, result: DeployResult, now: Moment) {
         if result == DeployResult::Success && !self.is_live(sha) {
             self.production_sha_previous = self.production_sha_current.replace(sha.clone());
+            // That was found about another commit than the one that runs now.
+            self.production_healthy = None;
         }
         self.forget_rollback(sha);
         if self.unlisted().is_some_and(|last| last != sha) {
@@ -55,9 +57,15 @@ impl ReleaseState {
         self.prune(now);
     }
 
-    /// The health of what is live was looked at now.
+    /// The health of what is live was looked at now, and nobody says what was found.
     pub fn health_checked(&mut self, now: Moment) {
         self.last_health_check = Some(now);
+    }
+
+    /// The health of what runs was looked at now, and it is well or not.
+    pub fn health_found(&mut self, healthy: bool, now: Moment) {
+        self.health_checked(now);
+        self.production_healthy = Some(healthy);
     }
 
     /// Takes the open deploy of `sha` back: it provably never started. Returns whether there

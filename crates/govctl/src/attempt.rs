@@ -21,10 +21,12 @@ use crate::{
     context::{Context, stdin_is_terminal},
     exit::{CliError, Kind},
     gate::{self, Waiting},
+    health::Check,
     intent::{Declared, Intent},
     output::Output,
-    process::{self, Ended, Signals, Terms},
+    process::{self, Signals, Terms},
     project::Project,
+    ran::{GivenUp, Health, Ran},
 };
 
 /// What one attempt is about.
@@ -38,6 +40,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) delivery_id: DeliveryId,
     /// Held from the decision to the recorded result.
     pub(crate) lock: &'a LockGuard,
+    /// What has to be well afterwards for the deploy to be a success.
+    pub(crate) health: Option<&'a Check>,
     pub(crate) breaking: Breaking,
 }
 
@@ -59,7 +63,7 @@ pub(crate) enum Outcome {
     /// We were asked to stop before the command was started: nothing has happened.
     NotStarted { signal: u8 },
     /// The command has run.
-    Ran { ended: Ended, took: Duration },
+    Ran(Ran),
 }
 
 /// Takes the lock that a deploy holds to its end, and says who has it if we must wait.
@@ -130,11 +134,13 @@ impl Attempt<'_> {
         let ended =
             process::watch(child, terms, &mut signals).map_err(|error| self.lost(&error))?;
         let took = started.elapsed();
-        let recorded = self.record(&intent, ended, took);
-        let told = if ended.is_success() { Event::Success } else { Event::Failure };
+        let health = ended.is_success().then(|| self.health(&mut signals)).flatten();
+        let ran = Ran { ended, took, health };
+        let recorded = self.record(&intent, &ran);
+        let told = if ran.is_success() { Event::Success } else { Event::Failure };
         self.tell_breaker(ticket.map(told), out);
         recorded?;
-        Ok(Outcome::Ran { ended, took })
+        Ok(Outcome::Ran(ran))
     }
 
     /// Starts the command: first its process, which waits, then the line that names it, then
@@ -217,9 +223,21 @@ impl Attempt<'_> {
         }
     }
 
-    fn record(&self, intent: &Intent<'_>, ended: Ended, took: Duration) -> Result<(), CliError> {
+    /// Checks the health of what runs now, if that was asked for.
+    fn health(&self, signals: &mut Signals) -> Option<Health> {
+        let check = self.health?;
+        tracing::info!(url = %check.url, "checking health");
+        let found = check.run(|| {
+            let interrupted = signals.arrived().map(|signal| GivenUp::Interrupted { signal });
+            let is_lost = || matches!(self.lock.check(), Err(LockError::Lost { .. }));
+            interrupted.or_else(|| is_lost().then_some(GivenUp::LockLost))
+        });
+        Some(found.map_or_else(Health::GivenUp, Health::Found))
+    }
+
+    fn record(&self, intent: &Intent<'_>, ran: &Ran) -> Result<(), CliError> {
         let now = self.context.now();
-        let result = if ended.is_success() { DeployResult::Success } else { DeployResult::Failure };
+        let result = if ran.is_success() { DeployResult::Success } else { DeployResult::Failure };
         let word = result.to_string();
         let unrecorded = |error: CliError| CliError {
             kind: Kind::Unknown,
@@ -237,9 +255,14 @@ impl Attempt<'_> {
         releases
             .finished(self.sha, result, now.into())
             .map_err(|error| unrecorded(error.into()))?;
+        if let Some(healthy) = ran.is_healthy()
+            && let Err(error) = releases.health_found(healthy, now.into())
+        {
+            tracing::error!(%error, "the result is recorded, but what the health check found is not");
+        }
         let entry = intent
             .entry("deploy_finished")
-            .because(format!("the command {ended} after {:.1} s", took.as_secs_f64()))
+            .because(format!("{ran}, after {:.1} s", ran.took.as_secs_f64()))
             .changing("started", word);
         if let Err(error) = self.context.audit().append(&entry) {
             // The outcome itself is recorded; a missing line must not turn it into another.

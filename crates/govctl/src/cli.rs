@@ -126,6 +126,7 @@ enum Command {
     #[command(subcommand)]
     Freeze(commands::freeze::FreezeCommand),
     History(commands::history::HistoryArgs),
+    Health(commands::health::HealthArgs),
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
     #[command(subcommand)]
@@ -159,6 +160,7 @@ impl Cli {
             Command::Approvals(command) => commands::approvals::run(command, context, out),
             Command::Freeze(command) => commands::freeze::run(command, context, out),
             Command::History(args) => commands::history::run(args, context, out),
+            Command::Health(args) => commands::health::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),
             Command::Session(args) => commands::session::run(args, context, out),

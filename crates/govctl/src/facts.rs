@@ -61,7 +61,7 @@ pub(crate) fn gather(
         changes: changes(project, base.as_ref(), sha, question)?,
         security_override: security_override(context, project, sha, question, now)?,
         approvals: approved::approvals(context, project, sha, now)?,
-        degraded: question.degraded.then(|| "the caller says so".to_owned()),
+        degraded: degraded(&release, question),
         last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
@@ -124,6 +124,16 @@ fn orphan(context: &Context, project: &Project, release: &ReleaseState) -> Optio
         );
         Some(InProgress { sha: sha.to_string(), holder })
     })
+}
+
+/// Why production is degraded, if it is: somebody says so, or the last health check did.
+fn degraded(release: &ReleaseState, question: &Question) -> Option<String> {
+    if question.degraded {
+        return Some("the caller says so".to_owned());
+    }
+    let unhealthy = release.production_healthy == Some(false);
+    let at = release.last_health_check.filter(|_| unhealthy)?;
+    Some(format!("the health check of {at} failed"))
 }
 
 /// The breaker around deploys to this environment.

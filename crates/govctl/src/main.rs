@@ -17,7 +17,8 @@ mod freezes;
 mod gate;
 mod git;
 mod github;
-#[cfg_attr(not(test), expect(dead_code, reason = "the health checks are the first to ask"))]
+mod health;
+mod health_args;
 mod http;
 mod intent;
 mod locks;
@@ -25,6 +26,7 @@ mod log;
 mod output;
 mod process;
 mod project;
+mod ran;
 #[cfg(test)]
 mod schema;
 mod settle;

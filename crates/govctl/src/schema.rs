@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     commands::{
-        approve, breaker, breaker_run, completions, config, delivery, demo, deploy, doctor,
-        explain, freeze_report, history, ids, init, lock, lock_break, rollback, session, state,
-        status,
+        approve, breaker, breaker_run, completions, config, delivery, demo, deploy_report, doctor,
+        explain, freeze_report, health, history, ids, init, lock, lock_break, rollback, session,
+        state, status,
     },
     exit, view,
 };
@@ -40,7 +40,7 @@ const REPORTS: &[Report] = &[
     ("govctl.delivery-record/1", "Answer of `delivery record`", of::<delivery::Recorded>),
     ("govctl.delivery/1", "One entry of `delivery list`", of::<delivery::Entry>),
     ("govctl.demo/1", "Answer of `demo`", of::<demo::Report>),
-    ("govctl.deploy/1", "Answer of `deploy`", of::<deploy::Report>),
+    ("govctl.deploy/1", "Answer of `deploy`", of::<deploy_report::Report>),
     ("govctl.doctor/1", "Answer of `doctor`", of::<doctor::Report>),
     ("govctl.error/1", "Answer of a command that could not answer", of::<exit::ErrorReport<'_>>),
     (
@@ -48,6 +48,7 @@ const REPORTS: &[Report] = &[
         "Answer of `freeze add`, one entry of `freeze list` and `freeze end`",
         of::<freeze_report::Report>,
     ),
+    ("govctl.health/1", "Answer of `health`", of::<health::Report>),
     ("govctl.history/1", "One entry of `history`", of::<history::Line>),
     ("govctl.id-next/1", "Answer of `ids next`", of::<ids::Next>),
     (

@@ -1,11 +1,19 @@
 //! Settles the outcome of a deploy that was cut off, where the machine can prove it.
 
-use booty_state::Sha;
+use std::collections::BTreeSet;
+
+use booty_state::{DeployResult, NewEntry, Sha};
 use flock_guard::Holder;
 use release_policy::{Delivery, HandledOutcome};
 
 use crate::{
-    context::Context, evidence::Evidence, exit::CliError, facts, intent::Intent, output::Output,
+    context::Context,
+    evidence::Evidence,
+    exit::CliError,
+    facts,
+    health::{self, Check},
+    intent::Intent,
+    output::Output,
     project::Project,
 };
 
@@ -14,6 +22,8 @@ use crate::{
 pub(crate) enum Settled {
     /// The command never started, and everything is as it was before.
     TakenBack,
+    /// It is live: what runs says so itself.
+    Live,
     /// The command runs on, without the govctl that started it.
     Running(Holder),
     /// It is still unknown. This is what was looked at.
@@ -22,13 +32,17 @@ pub(crate) enum Settled {
 
 /// Looks for a proof of how the deploy of `sha` ended, and records what it proves. Only for
 /// whoever holds the deploy lock.
+///
+/// With a health check, a good answer that names this commit and no other one on record is a
+/// proof that it is live. It is asked once: somebody is waiting for another answer.
 pub(crate) fn settle(
     context: &Context,
     project: &Project,
     sha: &Sha,
+    health: Option<&Check>,
     out: &Output,
 ) -> Result<Settled, CliError> {
-    let looked_at = match Evidence::of(context, project, sha)? {
+    let mut looked_at = match Evidence::of(context, project, sha)? {
         Evidence::NeverStarted { delivery_id, before } => {
             let intent = Intent { context, project, sha, delivery_id: &delivery_id, before };
             intent.take_back("the command was never started: govctl had ended before", out);
@@ -39,7 +53,67 @@ pub(crate) fn settle(
         Evidence::Running(command) => return Ok(Settled::Running(command)),
         Evidence::Nothing { looked_at } => vec![looked_at],
     };
+    match health.map(|check| names_only(context, project, sha, check)).transpose()? {
+        None => looked_at.push("no address to check the health of was given".to_owned()),
+        Some(Err(why)) => looked_at.push(why),
+        Some(Ok(seen)) => {
+            record_live(context, project, sha, &seen)?;
+            out.note(&format!(
+                "note: the deploy of {} is settled as a success: {seen}",
+                sha.short()
+            ));
+            return Ok(Settled::Live);
+        }
+    }
     Ok(Settled::Unknown { looked_at })
+}
+
+/// Whether a good answer names `sha`, and no other commit on record: what was seen, or why not.
+fn names_only(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    check: &Check,
+) -> Result<Result<String, String>, CliError> {
+    let url = &check.url;
+    let answer = match check.answer() {
+        Ok(answer) => answer,
+        Err(trouble) => return Ok(Err(format!("the health check of {url}: {trouble}"))),
+    };
+    let release = context.releases(project).load()?;
+    let live = [&release.production_sha_current, &release.production_sha_previous];
+    let tried = release.deploy_history.iter().map(|deploy| &deploy.sha);
+    let named = health::named(&answer, live.into_iter().flatten().chain(tried).chain([sha]));
+    if named == BTreeSet::from([sha.as_str()]) {
+        return Ok(Ok(format!("the health check of {url} names it")));
+    }
+    let others: Vec<&str> = named.into_iter().map(crate::view::short).collect();
+    Ok(Err(match others.is_empty() {
+        true => {
+            format!("the health check of {url}: a good answer, which names no commit on record")
+        }
+        false => {
+            format!("the health check of {url}: a good answer, which names {}", others.join(", "))
+        }
+    }))
+}
+
+fn record_live(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    seen: &str,
+) -> Result<(), CliError> {
+    let now = context.now();
+    let entry = NewEntry::new(now.into(), context.who(), "resolved")
+        .about(&project.repo, sha)
+        .because(seen)
+        .changing("unknown", DeployResult::Success.as_str());
+    // Before the change: what cannot be written down is not done.
+    context.audit().append(&entry)?;
+    context.releases(project).finished(sha, DeployResult::Success, now.into())?;
+    context.releases(project).health_found(true, now.into())?;
+    Ok(())
 }
 
 /// The commits whose outcome nobody knows, `sha` among them if only its claim is on record.

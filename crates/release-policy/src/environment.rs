@@ -12,7 +12,8 @@ use crate::policy::{ApprovalMode, DisabledBecause, Governor, Policy};
 const PREFIX: &str = "RELEASE_GOVERNOR_";
 
 /// Variables with the prefix that other parts of the system read.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 4] = [
+    "RELEASE_GOVERNOR_HEALTH_URL",
     "RELEASE_GOVERNOR_STATE_DIR",
     "RELEASE_GOVERNOR_APPROVED",
     "RELEASE_GOVERNOR_OVERRIDE_POLL_SEC",

@@ -361,3 +361,18 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<ReleaseState>(&text).unwrap(), state);
     }
 }
+
+#[test]
+fn what_a_health_check_found_is_about_the_commit_that_was_live() {
+    let mut state = ReleaseState::default();
+    let now = at("2026-11-20T18:53:00Z");
+    state.finished(&sha('a'), Success, now);
+    state.health_found(false, now);
+    assert_eq!((state.production_healthy, state.last_health_check), (Some(false), Some(now)));
+    // A failure, and a success of what is live already, leave what runs as it is.
+    state.finished(&sha('b'), Failure, now);
+    state.finished(&sha('a'), Success, now);
+    assert_eq!(state.production_healthy, Some(false));
+    state.finished(&sha('b'), Success, now);
+    assert_eq!((state.production_healthy, state.last_health_check), (None, Some(now)));
+}

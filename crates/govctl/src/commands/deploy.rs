@@ -1,25 +1,26 @@
 //! `govctl deploy`, also `govctl trigger`
 
-use std::{ffi::OsString, fmt, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use booty_state::{DeliveryId, Sha};
 use clap::Args;
 use flock_guard::LockGuard;
 use release_policy::{Reason, decide};
-use serde::Serialize;
 
 use crate::{
     approved::warn_of_blanket_approval,
     attempt::{self, Attempt, Breaking, Outcome},
+    commands::deploy_report::Report,
     context::Context,
     duration,
     exit::{CliError, Exit},
     facts::{Question, gather},
-    output::{BAD, GOOD, Output, clean},
-    process::Ended,
+    health::Check,
+    health_args::HealthArgs,
+    output::Output,
     project::Project,
     settle,
-    view::{DecisionView, Detail, short},
+    view::{DecisionView, Detail},
 };
 
 /// Deploy a commit at most once: decide, claim it, run the command, record how it ended
@@ -30,7 +31,11 @@ use crate::{
 /// 5 failed deploys in a row open the breaker deploy-ENVIRONMENT, which holds the others for 10
 /// minutes; then one goes out as a trial, and that decides.
 ///
-/// Exits 0 when it was deployed or is live already, 1 for HOLD, 4 when the command failed, 5
+/// With an address to check, a deploy is a success once that answers well. A failed check makes
+/// production degraded until the next one.
+///
+/// Exits 0 when it was deployed or is live already, 1 for HOLD, 4 when the command or the health
+/// check failed, 5
 /// when another deploy holds the lock, 6 when nobody knows how an earlier attempt ended: then
 /// look at production and say so with `govctl resolve`.
 #[derive(Args, Debug)]
@@ -52,6 +57,8 @@ pub(crate) struct DeployArgs {
     /// Decide as if production were degraded
     #[arg(long)]
     degraded: bool,
+    #[command(flatten)]
+    health: HealthArgs,
     /// The command that deploys, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -70,7 +77,8 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
     if lock.is_some() {
         for cut_off in settle::unknown(context, &project, &sha)? {
-            settle::settle(context, &project, &cut_off, out)?;
+            let health = args.health.check(context, cut_off.as_str())?;
+            settle::settle(context, &project, &cut_off, health.as_ref(), out)?;
         }
     }
     let (view, again) = decision(args, context, &project, &sha, lock.is_some(), out)?;
@@ -85,11 +93,13 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
         return Ok(exit);
     };
     out.say(&report.view)?;
+    let health = args.health.check(context, sha.as_str())?;
     let order = Order {
         argv: &args.command,
         timeout: args.timeout,
         again: again.as_deref(),
         breaking: Breaking::Asked,
+        health: health.as_ref(),
     };
     let exit = carry_out(&order, context, &project, &sha, &lock, &mut report, out)?;
     out.report_done(&report);
@@ -129,6 +139,8 @@ pub(super) struct Order<'a> {
     /// The order of a person to start the commit although it was handled before.
     pub(super) again: Option<&'a str>,
     pub(super) breaking: Breaking,
+    /// What has to be well afterwards.
+    pub(super) health: Option<&'a Check>,
 }
 
 /// Makes the attempt that was decided on, and puts what came of it into the report.
@@ -152,6 +164,7 @@ pub(super) fn carry_out(
         delivery_id,
         lock,
         breaking: order.breaking,
+        health: order.health,
     };
     report.delivery_id = Some(attempt.delivery_id.to_string());
     match attempt.run(order.argv, order.timeout, out)? {
@@ -160,110 +173,6 @@ pub(super) fn carry_out(
             Ok(Exit::No)
         }
         Outcome::NotStarted { signal } => Ok(Exit::Signal(signal)),
-        Outcome::Ran { ended, took } => {
-            report.outcome = if ended.is_success() { "success" } else { "failure" };
-            report.exit_code = Some(ended.code());
-            report.duration_ms = Some(took.as_millis());
-            report.ended = Some(ended);
-            Ok(match ended {
-                Ended::Interrupted { signal, .. } => Exit::Signal(signal),
-                ended if ended.is_success() => Exit::Yes,
-                _ => Exit::Failed,
-            })
-        }
-    }
-}
-
-/// The decision, and what came of it.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Report {
-    #[serde(flatten)]
-    pub(super) view: DecisionView,
-    /// What came of it.
-    #[cfg_attr(test, schemars(extend("enum" = [
-        "success", "failure", "unknown", "already_deployed", "not_attempted"
-    ])))]
-    outcome: &'static str,
-    /// The delivery that the commit was claimed for; `null` if no claim was tried.
-    delivery_id: Option<String>,
-    /// The exit code of the command as a shell reports it; `null` if it was not run.
-    exit_code: Option<i32>,
-    /// How long the command ran.
-    duration_ms: Option<u128>,
-    /// Whether production was healthy afterwards. Nothing checks it yet.
-    health: Option<bool>,
-    /// The workflow run. Nothing starts one yet.
-    run_id: Option<u64>,
-    /// Where the workflow run can be looked at.
-    run_url: Option<String>,
-    #[serde(skip)]
-    ended: Option<Ended>,
-}
-
-impl Report {
-    pub(super) fn of(view: DecisionView) -> Report {
-        Report {
-            view,
-            outcome: "not_attempted",
-            delivery_id: None,
-            exit_code: None,
-            duration_ms: None,
-            health: None,
-            run_id: None,
-            run_url: None,
-            ended: None,
-        }
-    }
-
-    /// The answer where nothing is run.
-    pub(super) fn not_attempted(&mut self, sha: &Sha, dry_run: bool) -> Exit {
-        let decision = &self.view.decision;
-        match decision.reason {
-            Reason::AlreadyDeployed => {
-                self.outcome = "already_deployed";
-                Exit::Yes
-            }
-            // Whether this very commit went out is the question: that is not a plain no.
-            Reason::OutcomeUnknown if !dry_run && self.view.is_unknown(&sha.to_string()) => {
-                self.outcome = "unknown";
-                Exit::Unknown
-            }
-            _ if self.view.allows() => Exit::Yes,
-            _ => Exit::Hold,
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decision = &self.view.decision;
-        let (sha, environment) = (short(&decision.sha), clean(&decision.environment));
-        let delivery = clean(self.delivery_id.as_deref().unwrap_or_default());
-        match (self.outcome, &self.ended) {
-            ("already_deployed", _) => {
-                write!(
-                    f,
-                    "{GOOD}ALREADY DEPLOYED{GOOD:#}  {sha} is live in {environment}; nothing was run"
-                )
-            }
-            ("success", Some(_)) => {
-                let seconds = self.duration_ms.unwrap_or(0) as f64 / 1000.0;
-                write!(
-                    f,
-                    "{GOOD}DEPLOYED{GOOD:#}  {sha} to {environment} in {seconds:.1} s  ({delivery})"
-                )
-            }
-            (_, Some(ended)) => {
-                write!(
-                    f,
-                    "{BAD}FAILED{BAD:#}  {sha} to {environment}: the command {ended}  ({delivery})"
-                )
-            }
-            (_, None) if self.delivery_id.is_some() => {
-                write!(f, "{BAD}NOT RUN{BAD:#}  {sha} is handled by delivery {delivery}")
-            }
-            _ => self.view.fmt(f),
-        }
+        Outcome::Ran(ran) => Ok(report.ran(ran)),
     }
 }

@@ -9,6 +9,8 @@ use crate::{
     commands::status,
     context::Context,
     exit::{CliError, Exit, Kind},
+    health::{Check, Url},
+    health_args,
     output::{Output, clean},
     process,
     project::Project,
@@ -18,8 +20,9 @@ use crate::{
 /// Settle how a deploy ended that was cut off
 ///
 /// A deploy whose run was killed leaves an unknown outcome, which holds further deploys. Without
-/// --as, what can be proven is settled: a command that never started is taken back. With --as
-/// you say what you have seen on production.
+/// --as, what can be proven is settled: a command that never started is taken back, and a commit
+/// that a health check names, as the only one of those on record, is live. With --as you say what
+/// you have seen on production.
 ///
 /// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
 /// its group, after 10 s KILL. That is a failure unless --as says otherwise.
@@ -33,6 +36,9 @@ pub(crate) struct ResolveArgs {
     /// How it ended, as seen on production
     #[arg(long = "as", value_name = "RESULT")]
     settle_as: Option<Settle>,
+    /// What to ask which commit runs [default: $RELEASE_GOVERNOR_HEALTH_URL]
+    #[arg(long, value_name = "URL")]
+    health_url: Option<Url>,
     /// Stop the command if it still runs
     #[arg(long)]
     stop: bool,
@@ -69,9 +75,13 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
         out.report(&status::Report::of(context, &project)?)?;
         return Ok(Exit::No);
     }
+    let health = match args.settle_as {
+        Some(_) => None,
+        None => health_args::url(args.health_url.as_ref(), context)?.map(Check::once),
+    };
     let said = args.settle_as.map(DeployResult::from);
-    let result = match settle::settle(context, &project, &sha, out)? {
-        Settled::TakenBack => None,
+    let result = match settle::settle(context, &project, &sha, health.as_ref(), out)? {
+        Settled::TakenBack | Settled::Live => None,
         Settled::Running(command) if args.stop => {
             stop(&sha, &command)?;
             out.note(&format!("note: stopped {}", clean(&command.to_string())));

@@ -10,11 +10,15 @@ use serde_json::json;
 
 use crate::{
     attempt::{self, Breaking},
-    commands::deploy::{self, Order, carry_out},
+    commands::{
+        deploy::{Order, carry_out},
+        deploy_report,
+    },
     context::Context,
     duration,
     exit::{CliError, Exit, Kind},
     facts::{Question, gather},
+    health_args::HealthArgs,
     output::{BAD, Output},
     project::Project,
     settle,
@@ -47,6 +51,8 @@ pub(crate) struct RollbackArgs {
     /// Stop the command after this long: TERM to its group, after 10 s KILL
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    health: HealthArgs,
     /// The command that deploys, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -61,7 +67,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
     let named = args.to.as_deref().map(|to| project.recorded_commit(to)).transpose()?;
     if lock.is_some() {
-        settle_cut_off(context, &project, out)?;
+        settle_cut_off(args, context, &project, out)?;
     }
     let release = context.releases(&project).load()?;
     let way = Way::back(&release, named)?;
@@ -81,7 +87,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     let changed = facts.changes.list.len();
     let decision = decide(&facts, project.governor.policy());
     let view = DecisionView::new("govctl.rollback/1", decision, changed, Detail::Brief);
-    let mut report = Report { deploy: deploy::Report::of(view), rolled_back: None };
+    let mut report = Report { deploy: deploy_report::Report::of(view), rolled_back: None };
 
     let view = &report.deploy.view;
     let goes_back = view.allows() && view.decision.reason != Reason::AlreadyDeployed;
@@ -95,11 +101,13 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     way.remember_bad(args.reason.as_deref(), context, &project, &release)?;
     report.rolled_back = way.bad.clone();
     let again = facts.order();
+    let health = args.health.check(context, way.good.as_str())?;
     let order = Order {
         argv: &args.command,
         timeout: args.timeout,
         again: again.as_deref(),
         breaking: Breaking::PassedBy,
+        health: health.as_ref(),
     };
     let exit = carry_out(&order, context, &project, &way.good, &lock, &mut report.deploy, out)?;
     out.report_done(&report);
@@ -108,10 +116,16 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
 }
 
 /// A deploy that was cut off and provably never started must not stand in the way back.
-fn settle_cut_off(context: &Context, project: &Project, out: &Output) -> Result<(), CliError> {
+fn settle_cut_off(
+    args: &RollbackArgs,
+    context: &Context,
+    project: &Project,
+    out: &Output,
+) -> Result<(), CliError> {
     let release = context.releases(project).load()?;
     for cut_off in release.unknown() {
-        settle::settle(context, project, cut_off, out)?;
+        let health = args.health.check(context, cut_off.as_str())?;
+        settle::settle(context, project, cut_off, health.as_ref(), out)?;
     }
     Ok(())
 }
@@ -171,7 +185,7 @@ impl Way {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Report {
     #[serde(flatten)]
-    deploy: deploy::Report,
+    deploy: deploy_report::Report,
     /// The commit that was taken back and is held from now on; `null` if none was.
     rolled_back: Option<Sha>,
 }

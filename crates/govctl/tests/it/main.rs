@@ -16,6 +16,7 @@ mod doctor;
 mod freeze;
 mod git;
 mod handled;
+mod health;
 mod ids;
 mod init;
 mod json_schema;
@@ -25,6 +26,7 @@ mod repository;
 mod restored;
 mod rollback;
 mod schemas;
+mod server;
 mod session;
 
 use std::{

@@ -92,6 +92,7 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["freeze", "end"], 1),
     (&["freeze", "list", "--all"], 0),
     (&["history"], 0),
+    (&["health", "--url", "http://127.0.0.1:1/", "--retries", "0"], 4),
     (&["delivery", "has", "acme/shop", SHA], 1),
     (&["delivery", "claim", "acme/shop", SHA, "one"], 0),
     (&["delivery", "claim", "acme/shop", SHA, "two"], 1),
