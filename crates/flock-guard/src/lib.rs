@@ -102,6 +102,7 @@ pub use guard::LockGuard;
 pub use holder::{Holder, InvalidToken, Token};
 pub use life::{Life, Machine, Sighting};
 pub use lock::{LockFile, LockStatus};
+pub use network::shared_file_system;
 pub use several::exclusive_all;
 pub use wait::Wait;
 

@@ -1,6 +1,6 @@
 //! File systems that other machines use too.
 
-use std::fs::File;
+use std::{fs::File, io, path::Path};
 
 /// What `statfs` says of file systems whose files another machine may hold, or whose locks and
 /// inode numbers a program of somebody else makes up. (linux/magic.h and the file systems' own)
@@ -23,6 +23,25 @@ const SHARED: &[(u32, &str)] = &[
     (0x786f_4256, "vboxsf"),
     (0xbacb_acbc, "vmhgfs"),
 ];
+
+/// Names the file system that `path` lies on, if other machines may use it too or a program makes
+/// up what it says. There a lock is never broken, because who really has it cannot be seen.
+///
+/// # Errors
+///
+/// What the operating system says if `path` cannot be asked about.
+///
+/// # Examples
+///
+/// ```
+/// if let Some(kind) = flock_guard::shared_file_system(".".as_ref())? {
+///     println!("this is {kind}: put the lock on a local disk");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn shared_file_system(path: &Path) -> io::Result<Option<&'static str>> {
+    Ok(kind(rustix::fs::statfs(path)?.f_type as u32))
+}
 
 /// The kind of file system that `file` lies on, if other machines may use it too.
 pub(crate) fn kind_of(file: &File) -> Option<&'static str> {
@@ -56,5 +75,8 @@ mod tests {
             assert_eq!(kind(number), expected, "{number:#x}");
         }
         assert_eq!(kind_of(&tempfile::tempfile().unwrap()), None);
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(shared_file_system(dir.path()).unwrap(), None);
+        assert!(shared_file_system(&dir.path().join("missing")).is_err());
     }
 }

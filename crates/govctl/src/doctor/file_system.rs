@@ -1,8 +1,8 @@
 //! The file system under the state directory, and what is known of its kind.
 
-use std::path::Path;
+use std::{io, path::Path};
 
-use super::{finding::Finding, mounts::Mount};
+use super::{ELSEWHERE, finding::Finding, mounts::Mount};
 use crate::context::Context;
 
 const CHECK: &str = "file_system";
@@ -18,17 +18,14 @@ enum Nature {
     Memory,
     /// Layers, of which a container throws the upper one away.
     Layers,
-    /// Other machines use it too.
-    Network,
-    /// A program answers for it.
-    Program,
     /// It knows no owners, and a power cut can tear its directories.
     Simple,
     /// Nothing can be written.
     ReadOnly,
 }
 
-/// By the number that `statfs` gives (`linux/magic.h` and the file systems' own headers).
+/// By the number that `statfs` gives (`linux/magic.h` and the file systems' own headers). Those
+/// that other machines use too are known to `flock-guard`, which breaks no lock on them.
 const KINDS: &[(u32, &str, Nature)] = &[
     (0x0000_ef53, "ext4", Nature::Proven),
     (0x5846_5342, "XFS", Nature::Proven),
@@ -41,22 +38,6 @@ const KINDS: &[(u32, &str, Nature)] = &[
     (0x8584_58f6, "ramfs", Nature::Memory),
     (0x794c_7630, "overlayfs", Nature::Layers),
     (0x6175_6673, "aufs", Nature::Layers),
-    (0x0000_6969, "NFS", Nature::Network),
-    (0x0000_517b, "SMB", Nature::Network),
-    (0xfe53_4d42, "SMB", Nature::Network),
-    (0xff53_4d42, "SMB", Nature::Network),
-    (0x0102_1997, "9p", Nature::Network),
-    (0x00c3_6400, "Ceph", Nature::Network),
-    (0x5346_414f, "AFS", Nature::Network),
-    (0x6b41_4653, "AFS", Nature::Network),
-    (0x7375_7245, "Coda", Nature::Network),
-    (0x0bd0_0bd0, "Lustre", Nature::Network),
-    (0x4750_4653, "GPFS", Nature::Network),
-    (0x0116_1970, "GFS2", Nature::Network),
-    (0x7461_636f, "OCFS2", Nature::Network),
-    (0x786f_4256, "a folder of VirtualBox", Nature::Network),
-    (0xbacb_acbc, "a folder of VMware", Nature::Network),
-    (0x6573_5546, "FUSE", Nature::Program),
     (0x0000_4d44, "FAT", Nature::Simple),
     (0x2011_bab0, "exFAT", Nature::Simple),
     (0x5346_544e, "NTFS", Nature::Simple),
@@ -68,14 +49,17 @@ const KINDS: &[(u32, &str, Nature)] = &[
 
 pub(crate) fn look(context: &Context, place: &Path, findings: &mut Vec<Finding>) {
     let mount = Mount::of(place);
-    match rustix::fs::statfs(place) {
-        // The number has 32 bits, on some architectures with a sign.
-        Ok(found) => findings.push(judge(found.f_type as u32, mount.as_ref())),
-        Err(error) => {
+    let shared = flock_guard::shared_file_system(place);
+    let number = rustix::fs::statfs(place).map_err(io::Error::from);
+    findings.push(match (shared, number) {
+        (Err(error), _) | (_, Err(error)) => {
             let what = format!("cannot ask for the file system of `{}`", place.display());
-            findings.push(Finding::failed(CHECK, &what, &error));
+            Finding::failed(CHECK, &what, &error)
         }
-    }
+        (Ok(Some(kind)), _) => foreign(kind, mount.as_ref()),
+        // The number has 32 bits, on some architectures with a sign.
+        (_, Ok(found)) => judge(found.f_type as u32, mount.as_ref()),
+    });
     findings.extend(mount.iter().flat_map(doubts));
     if let Ok(Some(preloaded)) = context.variable("LD_PRELOAD")
         && preloaded.contains("eatmydata")
@@ -85,14 +69,28 @@ pub(crate) fn look(context: &Context, place: &Path, findings: &mut Vec<Finding>)
     }
 }
 
+/// A file system of which not this kernel alone decides what locks and renames do.
+fn foreign(kind: &str, mount: Option<&Mount>) -> Finding {
+    let who = if kind == "FUSE" {
+        "a program answers for locks, renames and syncs"
+    } else {
+        "other machines use it too, locks, renames and syncs are its server's"
+    };
+    let what = format!("{kind}{}: {who}; no lock is ever broken there", at(mount));
+    Finding::warn(CHECK, what).hint(ELSEWHERE)
+}
+
+fn at(mount: Option<&Mount>) -> String {
+    mount.map(|mount| format!(" at `{}`", mount.point.display())).unwrap_or_default()
+}
+
 fn judge(number: u32, mount: Option<&Mount>) -> Finding {
     let known = KINDS.iter().find(|(known, ..)| *known == number);
-    let at = mount.map(|mount| format!(" at `{}`", mount.point.display())).unwrap_or_default();
-    let elsewhere = "put the state on a local disk: --state-dir DIR";
+    let at = at(mount);
     let Some((_, name, nature)) = known else {
         let kind = mount.map_or_else(|| format!("{number:#x}"), |mount| mount.kind.clone());
         let what = format!("{kind}{at}: not known here; see what the probes say");
-        return Finding::warn(CHECK, what).hint(elsewhere);
+        return Finding::warn(CHECK, what).hint(ELSEWHERE);
     };
     let says = |words: &str| format!("{name}{at}: {words}");
     match nature {
@@ -100,26 +98,18 @@ fn judge(number: u32, mount: Option<&Mount>) -> Finding {
         Nature::Local => Finding::ok(CHECK, says("a local disk; power cuts were not tried on it")),
         Nature::Memory => {
             let what = says("in memory, everything is forgotten when the machine restarts");
-            Finding::warn(CHECK, what).hint(elsewhere)
+            Finding::warn(CHECK, what).hint(ELSEWHERE)
         }
         Nature::Layers => {
             let what = says("layers, as a container has them: the upper one goes away with it");
             Finding::warn(CHECK, what)
                 .hint("mount a volume, and put the state there: --state-dir DIR")
         }
-        Nature::Network => {
-            let what = says("other machines use it too: locks, renames and syncs are its server's");
-            Finding::warn(CHECK, what).hint(elsewhere)
-        }
-        Nature::Program => {
-            let what = says("a program answers for locks, renames and syncs");
-            Finding::warn(CHECK, what).hint(elsewhere)
-        }
         Nature::Simple => {
             let what = says("it knows no owners, and a power cut can tear its directories");
-            Finding::fail(CHECK, what).hint(elsewhere)
+            Finding::fail(CHECK, what).hint(ELSEWHERE)
         }
-        Nature::ReadOnly => Finding::fail(CHECK, says("nothing can be written")).hint(elsewhere),
+        Nature::ReadOnly => Finding::fail(CHECK, says("nothing can be written")).hint(ELSEWHERE),
     }
 }
 
@@ -166,9 +156,6 @@ mod tests {
             (0x2fc1_2fc1, Status::Ok, "ZFS at `/srv`: a local disk"),
             (0x0102_1994, Status::Warn, "tmpfs at `/srv`: in memory"),
             (0x794c_7630, Status::Warn, "overlayfs at `/srv`: layers"),
-            (0x6969, Status::Warn, "NFS at `/srv`: other machines"),
-            (0xff53_4d42, Status::Warn, "SMB at `/srv`: other machines"),
-            (0x6573_5546, Status::Warn, "FUSE at `/srv`: a program"),
             (0x4d44, Status::Fail, "FAT at `/srv`: it knows no owners"),
             (0x7371_7368, Status::Fail, "squashfs at `/srv`: nothing can be written"),
             (0x1234, Status::Warn, "somefs at `/srv`: not known"),
@@ -179,6 +166,19 @@ mod tests {
             assert_eq!(found.hints.is_empty(), status == Status::Ok, "{number:#x}");
         }
         assert!(judge(0x1234, None).detail.starts_with("0x1234: not known"));
+    }
+
+    #[test]
+    fn what_other_machines_or_programs_answer_for_is_named() {
+        for (kind, words) in [
+            ("NFS", "NFS at `/srv`: other machines use it too"),
+            ("FUSE", "FUSE at `/srv`: a program answers"),
+        ] {
+            let found = foreign(kind, Some(&mount(&[])));
+            assert_eq!(found.status, Status::Warn);
+            assert!(found.detail.starts_with(words), "{}", found.detail);
+            assert!(found.detail.ends_with("no lock is ever broken there"), "{}", found.detail);
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::{context::Context, output::Output};
 pub(crate) use finding::{Finding, Status};
 pub(crate) use probe::second_process;
 
+/// What helps against every file system that does not do what it should.
+const ELSEWHERE: &str = "put the state on a local disk: --state-dir DIR";
+
 /// Looks at everything, in the order in which one would repair it.
 pub(crate) fn examine(context: &Context, out: &Output) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -12,7 +12,7 @@ use std::{
 use atomic_file::{Backup, CommitError, Options};
 use flock_guard::{LockError, LockFile, Wait};
 
-use super::finding::Finding;
+use super::{ELSEWHERE, finding::Finding};
 use crate::{
     context::own_path,
     exit::{CliError, Exit, Kind},
@@ -200,5 +200,3 @@ fn is_stable(dir: &Path) -> io::Result<bool> {
     }
     Ok(seen.iter().all(|id| *id == seen[0]))
 }
-
-const ELSEWHERE: &str = "put the state on a local disk: --state-dir DIR";
