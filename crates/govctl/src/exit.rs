@@ -214,6 +214,7 @@ fn hints(error: &StoreError) -> Vec<String> {
         ],
         StoreError::NewerFormat { .. } => &["run the newer govctl that wrote it"],
         StoreError::Unknown { .. } => &["govctl status"],
+        StoreError::Unwritten { .. } => &["govctl doctor"],
         StoreError::Contended { .. } | StoreError::Fenced { .. } => &["run the same command again"],
         _ => &[],
     };

@@ -123,6 +123,10 @@ impl FileTurn {
                 tracing::info!(place, token = leftover.token(), "removing a leftover slot");
             }
             leftovers.remove().map_err(unwritten)?;
+            for lost in slot.not_kept() {
+                let (attribute, error) = (&lost.attribute, &lost.source);
+                tracing::warn!(place, %attribute, %error, "the new document does without it");
+            }
             return Ok(FileTurn { slot, guard, path, place, found: None });
         }
     }

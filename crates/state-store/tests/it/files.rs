@@ -183,6 +183,28 @@ fn a_linked_document_is_changed_where_it_is() {
 }
 
 #[test]
+fn a_snapshot_in_hard_links_keeps_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    counter(dir.path()).update(|value| value.set(1)).unwrap();
+    let snapshot = dir.path().join("snapshot");
+    fs::hard_link(dir.path().join("counter.json"), &snapshot).unwrap();
+    let before = fs::read(&snapshot).unwrap();
+    counter(dir.path()).update(|value| value.set(2)).unwrap();
+    assert_eq!(fs::read(&snapshot).unwrap(), before);
+    assert_eq!(counter(dir.path()).load().unwrap().unwrap().count, 2);
+}
+
+#[test]
+fn a_directory_in_which_everybody_may_replace_documents_takes_no_change() {
+    let dir = tempfile::tempdir().unwrap();
+    counter(dir.path()).update(|value| value.set(1)).unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let error = counter(dir.path()).update(|value| value.set(2)).unwrap_err();
+    assert!(matches!(error, StoreError::Unwritten { .. }), "{error:?}");
+    assert_eq!(counter(dir.path()).load().unwrap().unwrap().count, 1);
+}
+
+#[test]
 fn what_is_not_a_file_is_an_error_and_not_a_hang() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("counter.json")).unwrap();
