@@ -183,6 +183,13 @@ fn process() {
             }
             other => panic!("{other:?}"),
         },
+        "replace-without-room" => {
+            let error = Options::new().backup(Backup::Beside).replace(path, &[0; 8192]);
+            let Err(ReplaceError::Unchanged { step, source, .. }) = error else { panic!() };
+            let names = crate::names(path.parent().unwrap());
+            let old = fs::read_to_string(path).unwrap();
+            say(format_args!("{step:?} {:?}, {old}, {names:?}", source.kind()));
+        }
         "replace-with-few-descriptors" => {
             let null = || fs::File::open("/dev/null");
             let limit = Rlimit { current: Some(64), maximum: Some(64) };

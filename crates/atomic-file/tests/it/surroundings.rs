@@ -91,6 +91,32 @@ fn tmpfs_and_overlayfs_do_as_the_others_do() {
 }
 
 #[test]
+fn without_room_or_inodes_nothing_is_changed_or_left() {
+    if !is_root() {
+        return; // Only root may mount.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let exe = std::env::current_exe().unwrap();
+    let full = r#"printf old > "$1/a" && ! cat /dev/zero > "$1/b" 2> /dev/null"#;
+    for (options, prepare, step) in
+        [("size=16k", full, "Write"), ("nr_inodes=2", r#"printf old > "$1/a""#, "Create")]
+    {
+        let mut command = Command::new("unshare");
+        let script =
+            format!(r#"mount -t tmpfs -o {options} tmpfs "$1" && {prepare} && shift && exec "$@""#);
+        command.args(["--mount", "sh", "-c", &script, "sh"]).arg(dir.path()).arg(&exe);
+        let mut other = Other::by(command, "replace-without-room", &dir.path().join("a"));
+        let said = other.says();
+        other.end();
+        assert!(
+            said.starts_with(&format!("{step} {:?}, old, ", io::ErrorKind::StorageFull)),
+            "{said}"
+        );
+        assert!(!said.contains("tmp"), "{said}");
+    }
+}
+
+#[test]
 fn without_descriptors_nothing_is_changed_or_left() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a");
