@@ -29,6 +29,7 @@
 
 mod answer;
 mod dir;
+mod github;
 mod govctl;
 mod mount;
 mod process;
@@ -45,6 +46,7 @@ mod workflow;
 
 pub use answer::{Answer, Exit};
 pub use dir::TestDir;
+pub use github::{Asked, GitHub, Reply};
 pub use govctl::Govctl;
 pub use mount::Mount;
 pub use process::{eventually, is_gone, session_is_over};

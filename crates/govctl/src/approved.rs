@@ -5,7 +5,9 @@ use std::time::SystemTime;
 use booty_state::Sha;
 use release_policy::{Approval, ApprovalKind, Decision, Facts, Outcome, Reason, Value};
 
-use crate::{context::Context, exit::CliError, output::Output, project::Project, view::short};
+use crate::{
+    context::Context, exit::CliError, github::asked, output::Output, project::Project, view::short,
+};
 
 /// What lets the commit go out: first what was approved for it alone, then what approves
 /// everything in this run.
@@ -25,6 +27,7 @@ pub(crate) fn approvals(
             given_at: Some(approval.given_at.into()),
         })
         .collect();
+    approvals.extend(asked::approvals(context, project, sha)?);
     approvals.extend(blanket_approval(context)?);
     Ok(approvals)
 }

@@ -22,7 +22,11 @@ use serde_json::json;
 use state_store::{Key, Restored, Store};
 
 use crate::{
-    breaker::Name, cli::Global, exit::CliError, git::Git, github::surroundings::Surroundings,
+    breaker::Name,
+    cli::Global,
+    exit::CliError,
+    git::Git,
+    github::{client::Client, hub::Hub, secret::Secret, surroundings::Surroundings},
     project::Project,
 };
 
@@ -99,6 +103,23 @@ impl Context {
             output: file("GITHUB_OUTPUT"),
             summary: file("GITHUB_STEP_SUMMARY"),
         })
+    }
+
+    /// The repository at GitHub, if there is a token to ask with and the project can be there.
+    pub(crate) fn hub(&self, project: &Project) -> Result<Option<Hub>, CliError> {
+        let Some(token) = self.variable("GITHUB_TOKEN")? else { return Ok(None) };
+        let token =
+            Secret::new(token).ok_or_else(|| CliError::usage("`GITHUB_TOKEN` is not a token"))?;
+        if project.repo.owner() == "local" {
+            return Ok(None); // It has this name because it has no remote.
+        }
+        let base = self.variable("GITHUB_API_URL")?.unwrap_or("https://api.github.com");
+        if !sends_tokens_safely(base) {
+            let message =
+                format!("`GITHUB_API_URL` is `{base}`, which would send the token in the clear");
+            return Err(CliError::usage(message).hint("GITHUB_API_URL=https://api.github.com"));
+        }
+        Ok(Some(Hub::new(Client::new(base, token), project.repo.clone())))
     }
 
     pub(crate) fn git(&self) -> Git {
@@ -219,6 +240,18 @@ impl Context {
     }
 }
 
+/// Whether nobody on the way reads what is sent to the server at `url`: it is encrypted, or
+/// does not leave the machine.
+fn sends_tokens_safely(url: &str) -> bool {
+    let Ok(url) = url.parse::<ureq::http::Uri>() else { return false };
+    let is_here = |host: &str| matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    match url.scheme_str() {
+        Some("https") => url.host().is_some(),
+        Some("http") => url.host().is_some_and(is_here),
+        _ => false,
+    }
+}
+
 /// Whether a person could answer a question on standard input.
 pub(crate) fn stdin_is_terminal() -> bool {
     stdin().is_terminal()
@@ -249,4 +282,23 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
 #[expect(clippy::disallowed_methods, reason = "the environment's only reader")]
 fn variables() -> BTreeMap<String, OsString> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_encrypted_or_not_away() {
+        for url in
+            ["https://api.github.com", "https://ghe.example.com/api/v3", "http://127.0.0.1:8"]
+        {
+            assert!(sends_tokens_safely(url), "{url}");
+        }
+        let bad =
+            ["http://api.github.com", "http://127.0.0.1.example.com", "ftp://localhost", "x", ""];
+        for url in bad {
+            assert!(!sends_tokens_safely(url), "{url}");
+        }
+    }
 }

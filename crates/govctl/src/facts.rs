@@ -14,7 +14,7 @@ use release_policy::{
 
 use crate::{
     approved, breaker::Breaker, context::Context, evidence::Evidence, exit::CliError, freezes,
-    project::Project,
+    github::asked, project::Project,
 };
 
 /// What is asked about, and what the person said about it.
@@ -51,6 +51,9 @@ pub(crate) fn gather(
     let base = question.base.clone().or_else(|| live.clone());
     let deploys_configured =
         question.has_command || project.governor.policy().has_deploy_workflow();
+    let looks = question.paths.is_none();
+    let elsewhere = looks.then(|| asked::comparison(context, project, base.as_ref(), sha));
+    let elsewhere = elsewhere.transpose()?.flatten();
     Ok(Facts {
         repo: project.repo.to_string(),
         environment: project.environment().to_owned(),
@@ -58,14 +61,21 @@ pub(crate) fn gather(
         deploy_configured: deploys_configured,
         first_deploy: release.production_sha_current.is_none(),
         base_live_since: live_since(&release, base.as_ref()),
-        changes: changes(project, base.as_ref(), sha, question)?,
+        changes: match &elsewhere {
+            Some(comparison) => comparison.changes.clone(),
+            None => changes(project, base.as_ref(), sha, question)?,
+        },
         security_override: security_override(context, project, sha, question, now)?,
         approvals: approved::approvals(context, project, sha, now)?,
         degraded: degraded(&release, question),
         last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
-        descent: descent(project, live.as_ref(), sha, question)?,
+        descent: match elsewhere {
+            // As below: a base of the caller's and an order say nothing about what is live.
+            Some(found) if question.base.is_none() && question.redeploy.is_none() => found.descent,
+            _ => descent(project, live.as_ref(), sha, question)?,
+        },
         redeploy: question.redeploy.clone(),
         rolled_back: rolled_back(&release, sha),
         rollback: question.rollback.clone(),

@@ -1,5 +1,6 @@
 //! Repositories at GitHub: their workflows, the script that deploys.
 
+mod asking;
 mod deploy_script;
 mod rules;
 mod workflows;
