@@ -18,7 +18,7 @@ use rustix::{
 use crate::{
     HardLinks, Options, SharedDirectory, Step, Symlinks,
     dir::Dir,
-    name::{self, Role},
+    name,
 };
 
 /// As many links as Linux itself follows (`MAXSYMLINKS`) before it says `ELOOP`.
@@ -130,18 +130,17 @@ impl Target {
         Err(refusal(InvalidInput, text))
     }
 
-    /// How many names the file has besides the target's and those of backups, which a crash
-    /// half way leaves on the same file.
+    /// How many names the file has besides the target's and those that a crash half way leaves
+    /// on the same file: of its backups, and of the temporary file that it was, where a rename
+    /// comes apart.
     fn other_names(&self, file: &Stat, options: &Options) -> io::Result<usize> {
         let backup = options.backup_of(&self.name);
         let stem = name::stem(&self.name);
         let mut own = 1;
         for name in self.dir.names()? {
-            let is_backup = backup.as_ref() == Some(&name)
-                || name::sibling(&name).is_some_and(|sibling| {
-                    sibling.role == Role::Backup && sibling.stem == stem.as_os_str()
-                });
-            if is_backup && name != self.name {
+            let is_own = backup.as_ref() == Some(&name)
+                || name::sibling(&name).is_some_and(|sibling| sibling.stem == stem.as_os_str());
+            if is_own && name != self.name {
                 let same = |it: Stat| (it.st_dev, it.st_ino) == (file.st_dev, file.st_ino);
                 own += usize::from(self.dir.stat(&name)?.is_some_and(same));
             }

@@ -54,7 +54,8 @@ struct Plan {
 fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
     let is_long = effort.length == Length::Long;
     let sizes: &[usize] = if is_long { &[600, 10_000, 40_000] } else { &[600] };
-    let ways = [How::Replace, How::ReplaceKeeping, How::Update, How::TakeOver];
+    let ways =
+        [How::Replace, How::ReplaceKeeping, How::Update, How::FallBack, How::TakeOver];
     for bytes in sizes.iter().copied() {
         for how in ways {
             examine(&Paging { how, bytes, before: 3 }, effort, evidence)?;

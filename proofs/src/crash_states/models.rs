@@ -134,7 +134,8 @@ impl Disk {
             }
             Step::Leave { name } => self.change(name, None, Some(name)),
             Step::Rename { from, to } => {
-                let number = self.visible()[from];
+                // A mutant may have nothing left to rename.
+                let Some(number) = self.visible().get(from).copied() else { return };
                 match self.model {
                     Model::Split => {
                         self.change(to, Some(number), None);

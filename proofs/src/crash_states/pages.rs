@@ -49,7 +49,12 @@ pub(crate) enum How {
     Update,
     /// `Document::update` by somebody who has to take the lock from a holder that hangs.
     TakeOver,
+    /// `Document::update` of a document that is damaged: it falls back to its backup first.
+    FallBack,
 }
+
+/// What is in a damaged document. It has to stay somewhere.
+const DAMAGED: &str = "{\n  \"generation\": ";
 
 /// A change of a document of about so many bytes.
 pub(crate) struct Paging {
@@ -72,6 +77,7 @@ impl Operation for Paging {
             (How::Update, 0) => "first update",
             (How::Update, _) => "update",
             (How::TakeOver, _) => "take-over and update",
+            (How::FallBack, _) => "fall back and update",
         };
         format!("{what}, {}", size(self.bytes))
     }
@@ -81,8 +87,11 @@ impl Operation for Paging {
     }
 
     fn prepare(&self, top: &Path) -> Result<()> {
-        let how = if self.how == How::TakeOver { How::Update } else { self.how };
-        (0..self.before).try_for_each(|_| turn(how, top, self.bytes))
+        (0..self.before).try_for_each(|_| self.change(top))?;
+        if self.how == How::FallBack {
+            atomic_file::replace(top.join(NAME), DAMAGED.as_bytes())?;
+        }
+        Ok(())
     }
 
     fn bystander(&self, top: &Path) -> Result<Option<Victim>> {
@@ -113,18 +122,26 @@ impl Operation for Paging {
                 let backup = generation_of(&document(&Store::files(top), "pages.json.bak"))?;
                 (generation_of(&document(&Store::files(top), NAME))?, Some(backup))
             }
+            How::FallBack => {
+                let backup = generation_of(&document(&Store::files(top), "pages.json.bak"))?;
+                let pages = document(&Store::files(top), NAME).load()?.unwrap_or_default();
+                ensure!(pages.is_whole(), "a mixture was read");
+                ensure!(is_kept(top, DAMAGED)?, "what was in the damaged document is lost");
+                (pages.generation, Some(backup))
+            }
         };
         let is_clean = match self.how {
             // A replace leaves it to a sweep to remove what the dead have left.
             How::Replace | How::ReplaceKeeping => true,
-            How::Update | How::TakeOver => !has_leftovers(top)?,
+            How::Update | How::TakeOver | How::FallBack => !has_leftovers(top)?,
         };
         Ok(Reading { generation, backup, is_clean })
     }
 
     fn change(&self, top: &Path) -> Result<()> {
         // The holder is gone after a power cut.
-        turn(if self.how == How::TakeOver { How::Update } else { self.how }, top, self.bytes)
+        let is_alone = matches!(self.how, How::TakeOver | How::FallBack);
+        turn(if is_alone { How::Update } else { self.how }, top, self.bytes)
     }
 }
 
@@ -135,6 +152,7 @@ impl How {
             How::ReplaceKeeping => "replace-keeping",
             How::Update => "update",
             How::TakeOver => "take-over",
+            How::FallBack => "fall-back",
         }
     }
 }
@@ -143,7 +161,7 @@ impl How {
 #[expect(clippy::print_stdout, reason = "this is how it acknowledges")]
 pub(crate) fn turn_pages(words: &[String]) -> Result<()> {
     let [top, how, bytes, ..] = words else { bail!("a directory, a way and a size are needed") };
-    let all = [How::Replace, How::ReplaceKeeping, How::Update, How::TakeOver];
+    let all = [How::Replace, How::ReplaceKeeping, How::Update, How::TakeOver, How::FallBack];
     let how = all.into_iter().find(|it| it.word() == how).context("no such way")?;
     turn(how, Path::new(top), bytes.parse()?)?;
     println!("done");
@@ -184,7 +202,7 @@ fn turn(how: How, top: &Path, bytes: usize) -> Result<()> {
             pending.write_all(&plain(next, bytes)?)?;
             return Ok(pending.commit()?);
         }
-        How::Update => FileBackend::new(top),
+        How::Update | How::FallBack => FileBackend::new(top),
         How::TakeOver => {
             FileBackend::new(top).breaking(Breaking::IfHeldFor(Duration::from_millis(1)))
         }
@@ -222,4 +240,14 @@ fn generation_of_bytes(path: &Path, bytes: usize) -> Result<u64> {
     let pages: Pages = serde_json::from_slice(&found)?;
     ensure!(found == plain(pages.generation, bytes)?, "it is not as it was written");
     Ok(pages.generation)
+}
+
+/// Whether a file in `top` holds just this.
+fn is_kept(top: &Path, contents: &str) -> Result<bool> {
+    for entry in fs::read_dir(top)? {
+        if fs::read(entry?.path())? == contents.as_bytes() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -4,11 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tempfile::TempDir;
 
-/// Where a sync costs nothing. Where there is no such place any directory will do.
-const IN_MEMORY: &str = "/dev/shm";
+use crate::quick;
 
 pub(crate) struct Scratch {
     /// Removed with everything in it.
@@ -18,8 +17,7 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new() -> Result<Scratch> {
-        let in_memory = tempfile::Builder::new().prefix("govctl-proof-").tempdir_in(IN_MEMORY);
-        let dir = in_memory.or_else(|_| tempfile::tempdir()).context("cannot make a directory")?;
+        let dir = quick::dir()?;
         let top = dir.path().join("top");
         Ok(Scratch { _dir: dir, top })
     }

@@ -50,6 +50,18 @@ fn a_file_with_another_name_is_not_split_from_it_unasked() {
 }
 
 #[test]
+fn what_a_crash_half_way_leaves_on_the_same_file_is_no_other_name() {
+    for role in ["tmp", "slot", "bak"] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        given(&path, "old");
+        fs::hard_link(&path, dir.path().join(format!(".a.{TOKEN}.{role}"))).unwrap();
+        atomic_file::replace(&path, b"new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new", "{role}");
+    }
+}
+
+#[test]
 fn a_link_that_may_not_be_followed_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     given(&dir.path().join("real"), "old");
