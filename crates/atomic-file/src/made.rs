@@ -49,8 +49,13 @@ impl Made {
         }
         let name = name::beside(&target.name, token, Role::Slot);
         let file = target.create_beside(&name, options.mode_if_new)?;
-        let own = rustix::fs::fstat(&file)?;
-        Ok(Made { file, own, token: token.to_owned(), name })
+        match rustix::fs::fstat(&file) {
+            Ok(own) => Ok(Made { file, own, token: token.to_owned(), name }),
+            Err(errno) => {
+                target.dir.unlink(&name).ok(); // Best effort: the first failure is the news.
+                Err(errno.into())
+            }
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    io::{self, IsTerminal, stdin},
-    path::PathBuf,
+    io::{self, ErrorKind, IsTerminal, stdin},
+    path::{Path, PathBuf},
     time::SystemTime,
 };
 
@@ -50,10 +50,7 @@ impl Context {
         })?;
         // Without the `.` of the default, which would end up in every message.
         let workspace: PathBuf = working_dir.join(&global.workspace).components().collect();
-        if !workspace.is_dir() {
-            let message = format!("the workspace `{}` is not a directory", workspace.display());
-            return Err(CliError::usage(message));
-        }
+        check_is_dir(&workspace)?;
         let fixed_now = global.now.as_deref().map(parse_time).transpose()?;
         let state_dir = booty_state::state_dir(StateDirFacts {
             explicit: global.state_dir.clone(),
@@ -171,7 +168,7 @@ impl Context {
             CliError::broken(format!("cannot list `{}`", dir.display())).because(&error)
         };
         let entries = match fs::read_dir(&dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(failed)?,
         };
         let mut names = Vec::new();
@@ -260,6 +257,18 @@ pub(crate) fn stdin_is_terminal() -> bool {
 /// The path of this program, to run it again.
 pub(crate) fn own_path() -> Result<PathBuf, CliError> {
     env::current_exe().map_err(|error| CliError::broken("cannot find this program").because(&error))
+}
+
+/// A directory that cannot be looked at may well be one: that is no wrong use.
+fn check_is_dir(workspace: &Path) -> Result<(), CliError> {
+    let place = workspace.display();
+    match fs::metadata(workspace) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(CliError::broken(format!("cannot look at the workspace `{place}`")).because(&error))
+        }
+        _ => Err(CliError::usage(format!("the workspace `{place}` is not a directory"))),
+    }
 }
 
 /// Reads a time of the command line.
