@@ -11,8 +11,10 @@
     reason = "a table for the person who asked for it"
 )]
 
+mod careless;
 mod crash_states;
 mod evidence;
+mod faults;
 mod killed;
 mod lock;
 mod long_run;
@@ -22,6 +24,7 @@ mod proof;
 mod quick;
 mod report;
 mod savers;
+mod tree;
 mod worker;
 
 use std::any::Any;
@@ -38,6 +41,7 @@ use crate::report::{Ended, Verdict};
 /// Every proof, in the order in which they run.
 const PROOFS: &[Proof] = &[
     crash_states::PROOF,
+    faults::PROOF,
     no_space::PROOF,
     killed::PROOF,
     power_cuts::PROOF,
@@ -92,6 +96,7 @@ fn list() -> Result<()> {
 
 fn prove(cli: &Cli) -> Result<()> {
     let proofs = chosen(&cli.names)?;
+    quick::be_quick();
     let length = if cli.long { Length::Long } else { Length::Short };
     let seed = cli.seed.unwrap_or_else(any_seed);
     let effort = Effort { length, seed };

@@ -5,13 +5,13 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{crash_states, killed, long_run, no_space, power_cuts, savers};
+use crate::{careless, crash_states, killed, long_run, power_cuts, savers};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
 
 const JOBS: &[(&str, Job)] = &[
-    (no_space::CARELESS, no_space::careless),
+    (careless::CARELESS, careless::careless),
     (power_cuts::CLAIMER, power_cuts::claim),
     (long_run::ALLOCATOR, long_run::allocate),
     (savers::READER, savers::read),

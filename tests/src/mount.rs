@@ -34,6 +34,27 @@ impl Mount {
         Mount::new(dir, "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\"")
     }
 
+    /// Mounts at `dir` what this command of `sh` mounts at `$1`.
+    ///
+    /// # Errors
+    ///
+    /// As [`small_disk`](Mount::small_disk).
+    pub fn by_script(dir: &Path, mount: &str) -> Result<Mount, String> {
+        Mount::new(dir, mount)
+    }
+
+    /// Runs a command of `sh` where the mount is seen.
+    pub fn sh(&self, script: &str) {
+        let target = format!("--target={}", self.keeper.id());
+        let mut command = Command::new("nsenter");
+        command.args([&target, "--mount"]);
+        if !self.is_root {
+            command.args(["--user", "--preserve-credentials"]);
+        }
+        let status = command.args(["--", "sh", "-c", script]).status().unwrap();
+        assert!(status.success(), "`{script}` fails");
+    }
+
     fn new(dir: &Path, mount: &str) -> Result<Mount, String> {
         fs::create_dir_all(dir).unwrap();
         let is_root = rustix::process::getuid().is_root();

@@ -15,11 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{
-    HardLinks, Options, SharedDirectory, Step, Symlinks,
-    dir::Dir,
-    name,
-};
+use crate::{HardLinks, Options, SharedDirectory, Step, Symlinks, dir::Dir, name};
 
 /// As many links as Linux itself follows (`MAXSYMLINKS`) before it says `ELOOP`.
 const LINKS_FOLLOWED: usize = 40;

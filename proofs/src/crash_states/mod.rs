@@ -14,7 +14,6 @@ mod operation;
 mod pages;
 mod record;
 mod scratch;
-mod tree;
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,9 +28,9 @@ use crate::crash_states::operation::{Operation, verdict};
 use crate::crash_states::pages::{How, Paging};
 use crate::crash_states::record::Record;
 use crate::crash_states::scratch::Scratch;
-use crate::crash_states::tree::Tree;
 use crate::evidence::{Evidence, Tally};
 use crate::proof::{Effort, Length, Proof};
+use crate::tree::Tree;
 
 pub(crate) use lines::{LOG_LINE, log_line};
 pub(crate) use pages::{HOLD_PAGES, TURN_PAGES, hold_pages, turn_pages};
@@ -54,8 +53,7 @@ struct Plan {
 fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
     let is_long = effort.length == Length::Long;
     let sizes: &[usize] = if is_long { &[600, 10_000, 40_000] } else { &[600] };
-    let ways =
-        [How::Replace, How::ReplaceKeeping, How::Update, How::FallBack, How::TakeOver];
+    let ways = [How::Replace, How::ReplaceKeeping, How::Update, How::FallBack, How::TakeOver];
     for bytes in sizes.iter().copied() {
         for how in ways {
             examine(&Paging { how, bytes, before: 3 }, effort, evidence)?;

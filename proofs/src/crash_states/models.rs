@@ -7,7 +7,7 @@ use system_tests::Random;
 
 use crate::crash_states::contents::{Contents, Life};
 use crate::crash_states::record::{Record, Step};
-use crate::crash_states::tree::{Node, Tree, directory_of};
+use crate::tree::{Node, Tree, directory_of};
 
 /// How a file system orders what it keeps. The contents of a file that was not synced are
 /// free in each of them: [`Contents`] says what they may be.

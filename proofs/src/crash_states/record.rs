@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use system_tests::{Call, Govctl, Trace};
 
-use crate::crash_states::tree::{Node, Tree};
+use crate::tree::{Node, Tree};
 
 /// Every call that can change a directory or make a change durable. What a program may call
 /// and this does not list would be missed, so [`add`] fails on what it does not understand.

@@ -1,105 +1,136 @@
 //! `no-space`: where nothing more can be written, nothing is lost.
 
-mod careless;
 mod disk;
+mod trial;
 
-use std::collections::BTreeSet;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use system_tests::{Answer, Exit, Govctl};
+use anyhow::Result;
+use system_tests::Govctl;
 
-use crate::evidence::{Evidence, Tally};
-use crate::no_space::disk::Disk;
+use crate::careless;
+use crate::evidence::Evidence;
+use crate::no_space::disk::{Disk, Kind};
+use crate::no_space::trial::{NEW, Trial, claim};
 use crate::proof::{Effort, Proof};
-
-pub(crate) use careless::{CARELESS, careless};
 
 pub(crate) const PROOF: Proof = Proof {
     name: "no-space",
-    claim: "where nothing more can be written, a change fails with its reason, and what was \
-            there stays",
+    claim: "where nothing more can be written or opened, a change fails with its reason, and \
+            what was there stays",
     run,
 };
 
-/// What is left on a full disk, in bytes, at most: more than any change here needs.
-const MOST_LEFT: u64 = 62 * 1024;
+/// What is left on a full disk, in bytes, at most: more than a change here needs.
+fn most_left(kind: Kind) -> u64 {
+    match kind {
+        // They take room in large pieces, and keep some for themselves.
+        Kind::Xfs | Kind::BtrfsQuota => 512 * 1024,
+        _ => 62 * 1024,
+    }
+}
+
+const DISKS: [Kind; 5] = [Kind::Memory, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::BtrfsQuota];
 
 fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
-    let disk = match Disk::in_memory() {
-        Ok(disk) => disk,
-        Err(why) => {
-            evidence.skip("a claim on a full disk", "tmpfs", why);
-            return Ok(());
-        }
-    };
-    let trials = effort.pick(20, 300);
-    let mut random = effort.random();
-    evidence.promise("a claim on a full disk", "tmpfs", |tally| {
-        (0..trials).try_for_each(|_| on_full_disk(&disk, random.below(MOST_LEFT), claim, tally))
+    for kind in DISKS {
+        let trials = effort.pick(8, 280);
+        on(kind, "a claim on a full disk", evidence, |disk, evidence, what| {
+            let mut random = effort.random();
+            evidence.promise(what, kind.name(), |tally| {
+                (0..trials).try_for_each(|_| {
+                    let left = random.below(most_left(kind));
+                    Trial { disk, left: format!("{left} bytes") }.with(
+                        || disk.fill(left),
+                        claim,
+                        tally,
+                    )
+                })
+            })
+        })?;
+    }
+    on(Kind::FewFiles, "a claim where few files can be made", evidence, |disk, evidence, what| {
+        evidence.promise(what, Kind::FewFiles.name(), |tally| {
+            (0..effort.pick(6, 200)).try_for_each(|number| {
+                let left = number % 6;
+                let trial = Trial { disk, left: format!("{left} files") };
+                trial.with(|| disk.use_up_files(left), claim, tally)
+            })
+        })
     })?;
-    evidence.mutant("a failed write that nobody notices", "tmpfs", |tally| {
-        let left = [0, 1024, 4096];
-        left.into_iter().try_for_each(|left| on_full_disk(&disk, left, careless::claim, tally))
+    limits(effort, evidence)?;
+    on(Kind::Memory, "a failed write that nobody notices", evidence, |disk, evidence, what| {
+        evidence.mutant(what, Kind::Memory.name(), |tally| {
+            [0, 1024, 4096].into_iter().try_for_each(|left| {
+                let trial = Trial { disk, left: format!("{left} bytes") };
+                trial.with(|| disk.fill(left), carelessly, tally)
+            })
+        })
     })
 }
 
-/// A claim of this key, by us or by a mutant.
-type ClaimBy = fn(&Disk, key: &str) -> Result<Govctl>;
-
-fn claim(disk: &Disk, key: &str) -> Result<Govctl> {
-    Ok(disk.govctl(&format!("delivery claim acme/site {key} event-1")))
-}
-
-/// A claim with so many bytes left: it is recorded and says so, or it is not and says why.
-/// Either way what was recorded before stays, and it works once there is room again.
-fn on_full_disk(disk: &Disk, left: u64, claim_by: ClaimBy, tally: &mut Tally) -> Result<()> {
-    let old = disk.begin_anew()?;
-    let filler = disk.fill(left)?;
-    let answer = run_of(claim_by(disk, NEW)?);
-    let said = || format!("with {left} bytes left\n{}", answer.shown());
-    tally.tried(1);
-
-    let recorded = match list(disk) {
-        Ok(keys) => {
-            if !keys.is_superset(&old) {
-                tally.violation(|| format!("claims from before are gone, {}", said()));
-            }
-            keys.contains(NEW)
-        }
-        Err(error) => {
-            tally.violation(|| format!("{error:#}, {}", said()));
+/// What a process may not do: open more files, write larger ones, write at all.
+fn limits(effort: Effort, evidence: &mut Evidence) -> Result<()> {
+    let most = effort.pick(10, 20);
+    let repeated = effort.pick(1, 10);
+    on(Kind::Directory, "a claim with few descriptors", evidence, |disk, evidence, what| {
+        evidence.promise(what, "RLIMIT_NOFILE", |tally| {
+            (0..most * repeated).try_for_each(|number| {
+                let limit = 4 + number % most;
+                let trial = Trial { disk, left: format!("{limit} descriptors") };
+                trial.under(&["prlimit", &format!("--nofile={limit}")], tally)
+            })
+        })
+    })?;
+    on(Kind::Directory, "a claim with a limit on sizes", evidence, |disk, evidence, what| {
+        evidence.promise(what, "RLIMIT_FSIZE", |tally| {
+            (0..most * repeated).try_for_each(|number| {
+                // What it says goes to a file, too.
+                let limit = 1024 + 16 * 1024 * (number % most) / most;
+                let trial = Trial { disk, left: format!("files of {limit} bytes") };
+                trial.under(&["prlimit", &format!("--fsize={limit}")], tally)
+            })
+        })
+    })?;
+    on(Kind::Directory, "a claim by a stranger", evidence, |disk, evidence, what| {
+        if !rustix::process::getuid().is_root() {
+            evidence.skip(what, "another uid", "only root can be somebody else");
             return Ok(());
         }
-    };
-    match (answer.code(), recorded) {
-        (0, true) => tally.count("recorded", 1),
-        (3, false) if answer.shown().contains("No space left") => tally.count("refused", 1),
-        _ => tally.violation(|| format!("recorded is {recorded}, {}", said())),
-    }
-    let leftovers = disk.leftovers()?;
-    if !leftovers.is_empty() {
-        tally.violation(|| format!("left behind: {leftovers:?}, {}", said()));
-    }
-    drop(filler);
-    let again = run_of(claim_by(disk, NEW)?);
-    if again.code() != i32::from(recorded) {
-        tally.violation(|| format!("then, with room again:\n{}\n{}", again.shown(), said()));
-    }
-    Ok(())
+        evidence.promise(what, "another uid", |tally| {
+            let trial = Trial { disk, left: "no permission".to_owned() };
+            trial.under(&["setpriv", "--reuid=65534", "--clear-groups"], tally)
+        })
+    })?;
+    on(Kind::Memory, "a claim on a disk that is read-only", evidence, |disk, evidence, what| {
+        evidence.promise(what, "tmpfs, ro", |tally| {
+            (0..repeated).try_for_each(|_| {
+                let trial = Trial { disk, left: "read-only".to_owned() };
+                trial.with(|| Ok(disk.read_only()), claim, tally)
+            })
+        })
+    })
 }
 
-/// The key that is claimed when there is no room.
-const NEW: &str = "deploy_run_1000";
-
-/// The keys that are recorded.
-fn list(disk: &Disk) -> Result<BTreeSet<String>> {
-    let answer = run_of(disk.govctl("delivery list --json"));
-    ensure!(answer.code() == 0, "it cannot be read: {}", answer.shown());
-    let list = answer.json(Exit::Yes);
-    let list = list.as_array().context("a list of deliveries")?;
-    Ok(list.iter().filter_map(|entry| entry["sha"].as_str().map(str::to_owned)).collect())
+/// Does it on a disk of this kind, or says why there is none.
+fn on(
+    kind: Kind,
+    what: &str,
+    evidence: &mut Evidence,
+    attempt: impl FnOnce(&Disk, &mut Evidence, &str) -> Result<()>,
+) -> Result<()> {
+    match Disk::new(kind) {
+        Ok(disk) => attempt(&disk, evidence, what),
+        Err(why) => {
+            evidence.skip(what, kind.name(), why);
+            Ok(())
+        }
+    }
 }
 
-fn run_of(run: Govctl) -> Answer {
-    run.run().whatever_is_said()
+/// The mutant sees the disk as this process does.
+fn carelessly(disk: &Disk) -> Govctl {
+    let path = disk.state().join("delivery_ids.json");
+    let words = careless::start(careless::SIBLING, &path, NEW);
+    Govctl::new("", Path::new("/"), Path::new("/")).under(words)
 }

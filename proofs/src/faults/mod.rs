@@ -1,0 +1,160 @@
+//! `faults`: every system call of a command fails once in each way, and is the last one once.
+
+mod calls;
+mod subject;
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use system_tests::{Answer, Stage, Trace};
+
+use crate::evidence::{Evidence, Tally};
+use crate::faults::calls::{FAULTS, Fault, sites};
+use crate::faults::subject::{SUBJECTS, Subject};
+use crate::proof::{Effort, Length, Proof};
+use crate::tree::Tree;
+
+pub(crate) const PROOF: Proof = Proof {
+    name: "faults",
+    claim: "whatever system call fails or is the last one: a command says so, what was there or \
+            what it wrote is whole, and the next one works and leaves nothing behind",
+    run,
+};
+
+fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
+    if Command::new("strace").arg("--version").output().is_err() {
+        evidence.skip("every command", "strace", "strace is missing");
+        return Ok(());
+    }
+    for subject in SUBJECTS {
+        let is_wanted = subject.is_short || effort.length == Length::Long;
+        if is_wanted && !subject.is_mutant {
+            evidence.promise(subject.name, "strace", |tally| sweep(subject, effort, tally))?;
+        }
+    }
+    for subject in SUBJECTS.iter().filter(|subject| subject.is_mutant) {
+        evidence.mutant(subject.name, "strace", |tally| sweep(subject, effort, tally))?;
+    }
+    Ok(())
+}
+
+/// Every call of the subject, in every way that it can fail, each time from the same state.
+fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
+    let arena = Arena::new(subject)?;
+    let all = sites(|words| arena.traced(words))?;
+    for (name, fault) in
+        FAULTS.iter().flat_map(|(name, faults)| faults.iter().map(move |f| (name, f)))
+    {
+        // In the short form every call is the last one once, and fails in one way.
+        let is_wanted =
+            effort.length == Length::Long || matches!(fault, Fault::Kill | Fault::Error("EIO"));
+        for nth in all.get(*name).into_iter().flatten().filter(|_| is_wanted) {
+            let fault_words = fault.words();
+            let words =
+                [format!("--trace={name}"), format!("--inject={name}:{fault_words}:when={nth}")];
+            arena.restore()?;
+            let (trace, answer) = arena.traced(&words);
+            if !trace.was_hit() {
+                tally.count("not met", 1);
+                continue;
+            }
+            tally.tried(1);
+            if let Err(wrong) = arena.judge(*fault == Fault::Kill, answer.code()) {
+                let shown = answer.shown();
+                tally.violation(|| format!("{fault_words} at {name} {nth}: {wrong}\n{shown}"));
+            }
+        }
+    }
+    let most = arena.most_runs();
+    if most > 1 {
+        tally.violation(|| format!("the deploy command ran {most} times"));
+    }
+    Ok(())
+}
+
+/// A stage that can be put back to what it was.
+struct Arena<'a> {
+    subject: &'a Subject,
+    stage: Stage,
+    before: Tree,
+    /// Where the deploy command of each run leaves its line, and how many lines the run after
+    /// it left. A command outlives a govctl that is killed, so they are counted at the end.
+    ran: RefCell<Vec<(PathBuf, usize)>>,
+}
+
+impl Arena<'_> {
+    fn new(subject: &Subject) -> Result<Arena<'_>> {
+        let stage = Stage::new();
+        stage.repository.configure("max_deploys_per_hour: 1000000");
+        stage.script("die", "kill -9 $PPID");
+        (subject.prepare)(&stage);
+        let before = Tree::read(&stage.state()).context("the state before")?;
+        Ok(Arena { subject, stage, before, ran: RefCell::default() })
+    }
+
+    fn restore(&self) -> Result<()> {
+        std::fs::remove_dir_all(self.stage.state())?;
+        std::fs::create_dir(self.stage.state())?;
+        std::fs::remove_file(self.stage.dir.join("ran")).ok(); // It may not be there.
+        self.before.write(&self.stage.state())
+    }
+
+    fn traced(&self, words: &[String]) -> (Trace, Answer) {
+        let number = self.ran.borrow().len();
+        let dir = self.stage.dir.join(&format!("run-{number}"));
+        std::fs::create_dir(&dir).expect("a directory of our own takes one more");
+        self.ran.borrow_mut().push((dir.join("ran"), 0));
+        let run = (self.subject.run)(&self.stage).env("STAGE", dir);
+        let (trace, answer) = Trace::of(run, words);
+        (trace, answer.whatever_is_said())
+    }
+
+    /// What is there now, and what happens next.
+    fn judge(&self, was_killed: bool, code: i32) -> Result<(), String> {
+        let Subject { effect, again, .. } = self.subject;
+        let is_done = effect(&self.stage)?;
+        match code {
+            137 if was_killed => {}
+            0 if is_done => {}
+            0 => return Err("it says that it is done, and it is not".to_owned()),
+            3 | 5 if is_done && self.subject.is_strict => {
+                return Err("it says that it did not do it, and it did".to_owned());
+            }
+            3 | 5 | 6 => {}
+            _ => return Err(format!("exit code {code}")),
+        }
+        // Who only failed cleans up behind himself; who was killed leaves it to the next one.
+        if !was_killed {
+            self.no_leftovers()?;
+        }
+        again(&self.stage, is_done)?;
+        if !effect(&self.stage)? {
+            return Err("then it works, and has done nothing".to_owned());
+        }
+        self.no_leftovers().map_err(|names| format!("after the next run: {names}"))?;
+        let verify = self.stage.govctl("history --verify --limit 0").run().whatever_is_said();
+        if verify.code() != 0 {
+            return Err(format!("then\n{}", verify.shown()));
+        }
+        if let Some((_, again)) = self.ran.borrow_mut().last_mut() {
+            *again = self.stage.ran().len();
+        }
+        Ok(())
+    }
+
+    /// How many times the deploy command ran, at most.
+    fn most_runs(&self) -> usize {
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
+        self.ran.borrow().iter().map(|(path, again)| lines(path) + again).max().unwrap_or(0)
+    }
+
+    fn no_leftovers(&self) -> Result<(), String> {
+        let names = self.stage.dir.names("state");
+        let is_hidden =
+            |name: &&String| name.rsplit('/').next().is_some_and(|it| it.starts_with('.'));
+        let hidden: Vec<&String> = names.iter().filter(is_hidden).collect();
+        if hidden.is_empty() { Ok(()) } else { Err(format!("left behind: {hidden:?}")) }
+    }
+}
