@@ -4,7 +4,7 @@ use state_store::{Change, Document, Key, Store};
 
 use crate::{Approval, Approvals, Owner, Sha, StateError, Withdrawn};
 
-const KEY: Key = Key::fixed("approvals.json");
+pub(crate) const KEY: Key = Key::fixed("approvals.json");
 
 /// The document `approvals.json`. Cheap to make; nothing is read until it is asked for.
 ///

@@ -7,7 +7,7 @@ use crate::{
     StateError,
 };
 
-const KEY: Key = Key::fixed("delivery_ids.json");
+pub(crate) const KEY: Key = Key::fixed("delivery_ids.json");
 
 /// The document `delivery_ids.json`. Cheap to make; nothing is read until it is asked for.
 ///

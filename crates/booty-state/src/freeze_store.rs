@@ -4,7 +4,7 @@ use state_store::{Change, Document, Key, Store};
 
 use crate::{Freeze, Freezes, StateError, Withdrawn};
 
-const KEY: Key = Key::fixed("freezes.json");
+pub(crate) const KEY: Key = Key::fixed("freezes.json");
 
 /// The document `freezes.json`. Cheap to make; nothing is read until it is asked for.
 ///

@@ -8,7 +8,7 @@ use state_store::{Document, Key, Schema, Store};
 
 use crate::{DeliveryKey, Moment, Repo, Sha, StateError};
 
-const KEY: Key = Key::fixed("security_overrides.json");
+pub(crate) const KEY: Key = Key::fixed("security_overrides.json");
 
 /// From this age on an override says nothing any more.
 const LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
@@ -105,7 +105,7 @@ impl fmt::Display for Override {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Overrides(HashMap<String, Override>);
+pub(crate) struct Overrides(HashMap<String, Override>);
 
 impl Schema for Overrides {
     /// The one that it lacks may be the one that is asked for.

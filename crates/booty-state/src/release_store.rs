@@ -4,7 +4,7 @@ use state_store::{Change, Document, Key, Store, UpdateError};
 
 use crate::{AuditLog, DeployResult, Moment, NoWitness, Owner, ReleaseState, Sha, StateError};
 
-const KEY: Key = Key::fixed("release.json");
+pub(crate) const KEY: Key = Key::fixed("release.json");
 
 /// The document `release.json`. Cheap to make; nothing is read until it is asked for.
 ///

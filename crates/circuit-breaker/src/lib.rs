@@ -117,7 +117,7 @@ pub use recovery::Recovery;
 pub use settings::{Opening, Over, Settings, SlowCalls};
 pub use state::CircuitState;
 #[cfg(feature = "persist")]
-pub use store::Stored;
+pub use store::{KINDS, Stored};
 pub use transition::{Cause, Transition};
 pub use trials::Trial;
 

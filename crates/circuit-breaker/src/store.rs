@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use state_store::{Change, Key, Schema, Store, StoreError, Wait};
+use state_store::{Change, Key, Kind, Schema, Store, StoreError, Wait};
 
 use crate::settings::duration;
 use crate::{Document, Machine, Settings, SettingsError};
@@ -15,6 +15,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a call may be held up by a busy lock: several times what a change takes.
 const SAVE_WAIT: Wait = Wait::UpTo(Duration::from_millis(100));
+
+/// The one kind of document, in the directory `breakers`, for whoever looks after them.
+pub const KINDS: &[Kind] = &[Kind::inside::<Written>("breakers")];
 
 /// A [`Machine`] in a document, shared by everybody who names the same one.
 ///

@@ -58,7 +58,7 @@ mod tracker;
 pub use error::{IdsError, InvalidId};
 pub use id::{ExternalId, InternalId};
 pub use registry::Registry;
-pub use store::{ExternalIds, Mapped};
+pub use store::{ExternalIds, KINDS, Mapped};
 pub use tracker::{Series, Tracker, TrackerKey};
 
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use state_store::{Change, Document, Key, Schema, Store};
+use state_store::{Change, Document, Key, Kind, Schema, Store};
 
 use crate::{
     ExternalId, IdsError, InternalId, Registry, Series, counters::Counters,
@@ -11,6 +11,10 @@ use crate::{
 
 const MAPPING: Key = Key::fixed("external_id_mapping.json");
 const COUNTERS: Key = Key::fixed("external_id_counters.json");
+
+/// Both kinds of document, for whoever looks after them.
+pub const KINDS: &[Kind] =
+    &[Kind::named::<MappingFile>(MAPPING), Kind::named::<CountersFile>(COUNTERS)];
 
 /// The documents `external_id_mapping.json` and `external_id_counters.json`. Cheap to make;
 /// nothing is read until it is asked for.

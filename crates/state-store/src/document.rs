@@ -1,6 +1,6 @@
 //! One typed value in one document: load it, change it.
 
-use std::{convert::Infallible, marker::PhantomData, time::Instant};
+use std::{convert::Infallible, fmt, marker::PhantomData, time::Instant};
 
 use flock_guard::Wait;
 
@@ -36,7 +36,6 @@ use crate::{
 /// assert_eq!(visits.load()?.expect("it was just written").count, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Document<T> {
     pub(crate) store: Store,
     pub(crate) key: Key,
@@ -206,7 +205,7 @@ impl<T: Schema> Document<T> {
         }
     }
 
-    fn newer(&self, found: u64) -> StoreError {
+    pub(crate) fn newer(&self, found: u64) -> StoreError {
         let known = T::FORMAT.unwrap_or(u64::MAX);
         StoreError::NewerFormat { place: self.place(), found, known }
     }
@@ -219,6 +218,12 @@ impl<T: Schema> Document<T> {
         let impossible = |source| StoreError::Impossible { place: self.place(), source };
         value.check().map_err(|why| impossible(Damage::Impossible(why)))?;
         codec::encode(value).map_err(impossible)
+    }
+}
+
+impl<T> fmt::Debug for Document<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("store", &self.store).field("key", &self.key).finish()
     }
 }
 

@@ -61,6 +61,9 @@
 //! *conflict*, and the closure runs again on the newer contents. [`MemoryBackend`] is such
 //! an engine.
 //!
+//! Who looks after documents without knowing their types has a table of [`Kind`]s, and of each
+//! document an [`AnyDocument`].
+//!
 //! [`LineLog`] is for what only grows: one line, one write, one sync.
 //!
 //! # Limits
@@ -88,9 +91,11 @@ mod directory;
 mod document;
 mod error;
 mod file;
+mod kind;
 mod log;
 mod memory;
 mod recover;
+mod repair;
 mod schema;
 mod store;
 mod strict;
@@ -101,9 +106,11 @@ pub use directory::create_private_dir;
 pub use document::{Change, Document, Seen};
 pub use error::{Damage, NoFallback, StoreError, UpdateError};
 pub use file::FileBackend;
+pub use kind::Kind;
 pub use log::{LineLog, Lines};
 pub use memory::MemoryBackend;
 pub use recover::Restored;
+pub use repair::{AnyDocument, Condition, Examined, Force, RepairError, Written};
 pub use schema::Schema;
 pub use store::Store;
 

@@ -1,7 +1,7 @@
 //! What takes the place of a document that cannot be trusted: its backup, or a new beginning.
 
 use crate::{
-    Change, Damage, Document, NoFallback, OldContents, Schema, StoreError, Swap, Turn,
+    Change, Damage, Document, Force, NoFallback, OldContents, Schema, StoreError, Swap, Turn,
     codec::{self, Seal, Undecoded},
 };
 
@@ -31,13 +31,13 @@ pub(crate) struct Recovered<T> {
 impl<T: Schema> Document<T> {
     /// The value of the backup of a document with that `damage`.
     pub(crate) fn value_instead(&self, damage: Damage) -> Result<Recovered<T>, StoreError> {
-        match self.backup_value() {
+        match self.backup_value(Force::No) {
             Ok((value, backup)) => Ok(Recovered { value, damage, backup }),
             Err(backup) => Err(StoreError::Damaged { place: self.place(), source: damage, backup }),
         }
     }
 
-    fn backup_value(&self) -> Result<(T, String), NoFallback> {
+    pub(crate) fn backup_value(&self, force: Force) -> Result<(T, String), NoFallback> {
         let backend = &self.store.backend;
         let place = backend.backup_place(&self.key).ok_or(NoFallback::Missing)?;
         let loaded = match backend.load_backup(&self.key) {
@@ -59,6 +59,7 @@ impl<T: Schema> Document<T> {
         let mut value = decoded.value;
         match value.restored() {
             Ok(()) => Ok((value, place)),
+            Err(_) if force == Force::Yes => Ok((value, place)),
             Err(why) => Err(NoFallback::Refused { place, why }),
         }
     }

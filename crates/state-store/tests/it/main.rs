@@ -8,6 +8,7 @@ mod fallback;
 mod files;
 mod format;
 mod log;
+mod repair;
 
 use std::{fs, path::Path};
 
