@@ -249,6 +249,13 @@ fn sends_tokens_safely(url: &str) -> bool {
     }
 }
 
+/// The path without what it leaves to the working directory.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path).map_err(|error| {
+        CliError::usage(format!("`{}` is not a path", path.display())).because(&error)
+    })
+}
+
 /// Whether a person could answer a question on standard input.
 pub(crate) fn stdin_is_terminal() -> bool {
     stdin().is_terminal()

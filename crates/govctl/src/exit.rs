@@ -5,7 +5,9 @@ use std::{error::Error, fmt, process::ExitCode};
 use booty_state::StateError;
 use flock_guard::LockError;
 use serde::Serialize;
-use state_store::StoreError;
+use state_store::{NoFallback, StoreError};
+
+use crate::documents;
 
 /// The answer of a command, as its exit code. Errors have the other ones ([`Kind`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +104,12 @@ impl CliError {
         CliError::new(kind, error.to_string()).with_causes(chain(error.source()))
     }
 
+    /// An error and its causes, in one line.
+    pub(crate) fn told(error: &dyn Error) -> String {
+        let causes = chain(error.source());
+        std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
     pub(crate) fn because(self, source: &dyn Error) -> CliError {
         CliError { causes: chain(Some(source)), ..self }
     }
@@ -162,6 +170,12 @@ impl From<StateError> for CliError {
             error @ StateError::Foreign { .. } => CliError::usage(error.to_string())
                 .hint("give each repository and environment a state of its own: --state-dir DIR")
                 .hint("if it is the same repository under another name: --repo OWNER/NAME"),
+            StateError::OneChangeOld { ref place, .. } => {
+                let told = CliError::from_error(Kind::Broken, &error);
+                told.hint("what happened last: govctl history --limit 5")
+                    .hint("put a lost delivery back: govctl delivery record OWNER/NAME SHA ID")
+                    .hint(about("once nothing is missing", "accept", place))
+            }
             other => CliError::broken(other.to_string()).with_causes(chain(other.source())),
         }
     }
@@ -194,24 +208,31 @@ fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
 }
 
 fn hints(error: &StoreError) -> Vec<String> {
+    match error {
+        StoreError::Damaged { place, .. } if place.ends_with("security_overrides.json") => {
+            return vec![
+                "nothing was changed; have the program that writes it write it anew".into(),
+            ];
+        }
+        StoreError::Damaged { place, backup, .. } => {
+            let mut hints = vec![about("mend it", "edit", place)];
+            if let NoFallback::Refused { .. } = backup {
+                hints.push(about("take the version before nevertheless", "restore --force", place));
+            }
+            return hints;
+        }
+        StoreError::ChangedOutside { place } => {
+            return vec![
+                about("if the change is right", "accept", place),
+                about("to go back to the version before", "restore", place),
+            ];
+        }
+        _ => {}
+    }
     let hints: &[&str] = match error {
         StoreError::Locked { source: LockError::Busy { .. }, .. } => {
             &["wait longer with --lock-wait 15m, or see who holds it: govctl lock status"]
         }
-        // Its version before lacks the last claim, and what lacks a claim hands it out again.
-        StoreError::Damaged { place, .. } if place.ends_with("delivery_ids.json") => &[
-            "nothing was changed; the .bak (the version before) can take its place, but lacks the last claim",
-            "govctl history tells that claim, and this puts it back: govctl delivery record OWNER/NAME SHA ID",
-        ],
-        StoreError::Damaged { place, .. } if place.ends_with("security_overrides.json") => {
-            &["nothing was changed; have the program that writes it write it anew"]
-        }
-        StoreError::Damaged { .. } => &[
-            "nothing was changed; compare the file with its .bak (the version before), and put a whole one in its place",
-        ],
-        StoreError::ChangedOutside { .. } => &[
-            "to accept the edit, delete the line with \"checksum\" (and the comma before it); to undo it, copy the .bak over the file",
-        ],
         StoreError::NewerFormat { .. } => &["run the newer govctl that wrote it"],
         StoreError::Unknown { .. } => &["govctl status"],
         StoreError::Unwritten { .. } => &["govctl doctor"],
@@ -219,4 +240,23 @@ fn hints(error: &StoreError) -> Vec<String> {
         _ => &[],
     };
     hints.iter().map(ToString::to_string).collect()
+}
+
+/// A command about the document at `place`, and when to run it.
+fn about(when: &str, command: &str, place: &str) -> String {
+    match documents::parted(place) {
+        Some((dir, name)) => {
+            format!("{when}: govctl --state-dir {} state {command} {name}", quoted(&dir))
+        }
+        None => format!("{when}: govctl state {command} FILE"),
+    }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@:,=".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -9,6 +9,7 @@ mod commands;
 mod config_file;
 mod context;
 mod doctor;
+mod documents;
 mod duration;
 mod evidence;
 mod exit;

@@ -28,6 +28,7 @@ mod rollback;
 mod schemas;
 mod server;
 mod session;
+mod state;
 
 use std::{
     path::Path,

@@ -117,6 +117,13 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["session", "list"], 0),
     (&["session", "touch", "sess_gone"], 1),
     (&["init"], 0),
+    (&["state", "check"], 0),
+    (&["state", "restore", "delivery_ids.json", "--force"], 0),
+    (&["state", "accept", "delivery_ids.json"], 0),
+    (&["state", "edit", "delivery_ids.json"], 0),
+    (&["state", "sweep"], 0),
+    (&["state", "export"], 0),
+    (&["--state-dir", "fourth", "state", "import", "export.json"], 0),
     (&["demo"], 0),
     (&["check", "HEAD"], 2),
     (&["status", "--frob"], 2),
@@ -126,11 +133,13 @@ const RUNS: &[(&[&str], i32)] = &[
 fn every_answer_is_what_its_schema_says_and_every_schema_has_an_answer() {
     let bench = Bench::new();
     bench.given(".booty.yml", "release_governor:\n  cooldown_minutes: 5\n");
+    let export = r#"{"schema": "govctl.state-export/1", "exported_at": "", "files": []}"#;
+    bench.given("export.json", export);
     bench.given("paths", "docs/a.md\ndb/migrations/1.sql\n");
     let mut seen = BTreeSet::new();
     let mut look = |ran: Ran| seen.extend(entries(&ran.json()).iter().map(file_name));
     for &(args, code) in RUNS {
-        let variables = [("RELEASE_GOVERNOR_MAX_DEPLOYS_PER_HOUR", "20")];
+        let variables = [("RELEASE_GOVERNOR_MAX_DEPLOYS_PER_HOUR", "20"), ("EDITOR", "true")];
         look(bench.run_with(&variables, &[&["--json"], args].concat()).exits(code));
     }
     let files = fs::read_dir(DIRECTORY).unwrap();

@@ -1,0 +1,201 @@
+//! `govctl state import`
+
+use std::{
+    fmt, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use atomic_file::{Backup, Options};
+use booty_state::AuditLog;
+use clap::Args;
+use flock_guard::LockFile;
+use serde::Serialize;
+use state_store::{Condition, Key, StoreError, Written, create_private_dir};
+
+use crate::{
+    commands::state::{
+        export::{Bundle, File, SCHEMA},
+        write_down,
+    },
+    context::Context,
+    documents::{self, AUDIT, SESSIONS},
+    exit::{CliError, Exit},
+    output::{Output, clean},
+};
+
+/// Read a state back that `govctl state export` wrote
+///
+/// All of it is checked before anything is written. The audit log comes first: whatever is cut
+/// off, no commit looks as if it had never been deployed, and importing the same again with
+/// --force ends it. Refuses if there is a state already, unless --force overwrites it; then the
+/// versions before stay as backups, and files that are not in the import stay as they are.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// What was exported; `-` reads stdin
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Overwrite the state that is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// What an export has to have is checked against this much at most.
+const LIMIT_BYTES: u64 = 1024 * 1024 * 1024;
+
+pub(crate) fn run(args: &ImportArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let mut files = read(&args.file)?.files;
+    for file in &files {
+        check(context, file)?;
+    }
+    if !args.force
+        && let Some(there) = there(context)?
+    {
+        let message = format!("there is a state already: `{}`", there.display());
+        return Err(CliError::usage(message).hint("govctl --state-dir DIR state import FILE"));
+    }
+    create_private_dir(&context.state_dir)?;
+    // What knows everything first, then what decides whether a commit was handled.
+    let rank = |path: &str| {
+        [AUDIT, "delivery_ids.json", "release.json"].iter().position(|first| *first == path)
+    };
+    files.sort_by_key(|file| rank(&file.path).unwrap_or(usize::MAX));
+    for file in &files {
+        write(context, file)?;
+    }
+    let from = args.file.display().to_string();
+    write_down(context, "state_imported", &from, None);
+    let files = files.into_iter().map(|file| file.path).collect();
+    out.report(&Imported { schema: "govctl.state-import/1", files })?;
+    Ok(Exit::Yes)
+}
+
+fn read(path: &Path) -> Result<Bundle, CliError> {
+    let failed = |error: io::Error| {
+        CliError::usage(format!("cannot read `{}`", path.display())).because(&error)
+    };
+    let mut text = Vec::new();
+    if path == Path::new("-") {
+        io::stdin().lock().take(LIMIT_BYTES).read_to_end(&mut text).map_err(failed)?;
+    } else {
+        let file = fs::File::open(path).map_err(failed)?;
+        file.take(LIMIT_BYTES).read_to_end(&mut text).map_err(failed)?;
+    }
+    let not_ours = || format!("`{}` is not what `govctl state export` writes", path.display());
+    let bundle: Bundle = serde_json::from_slice(&text)
+        .map_err(|error| CliError::usage(not_ours()).because(&error))?;
+    if bundle.schema != SCHEMA {
+        let found = clean(&bundle.schema).into_owned();
+        return Err(CliError::usage(format!("{}: it is `{found}`", not_ours())));
+    }
+    let mut paths: Vec<_> = bundle.files.iter().map(|file| &file.path).collect();
+    paths.sort_unstable();
+    if let Some(twice) = paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(CliError::usage(format!("`{}` is in it twice", clean(twice[0]))));
+    }
+    Ok(bundle)
+}
+
+/// A file that can be imported: of a kind that we know, and whole.
+fn check(context: &Context, file: &File) -> Result<(), CliError> {
+    let path = clean(&file.path);
+    if is_log(&file.path) {
+        let whole = file.text.is_empty() || file.text.ends_with('\n');
+        let chained = file.path != AUDIT || chain_is_whole(&file.text)?;
+        return if whole && chained {
+            Ok(())
+        } else {
+            Err(CliError::usage(format!("`{path}` in it is not what was exported")))
+        };
+    }
+    let key = Key::new(file.path.as_str()).ok();
+    let Some(document) = key.and_then(|key| documents::open(context, &key)) else {
+        return Err(CliError::usage(format!("`{path}` in it is no document of govctl")));
+    };
+    match document.judge(file.text.as_bytes()) {
+        Condition::Whole | Condition::Unsealed | Condition::OneChangeOld => Ok(()),
+        Condition::Damaged(damage) => {
+            Err(CliError::usage(format!("`{path}` in it is damaged")).because(&damage))
+        }
+        _ => Err(CliError::usage(format!("`{path}` in it is not what was exported"))),
+    }
+}
+
+fn is_log(path: &str) -> bool {
+    let session = path.strip_prefix(SESSIONS).and_then(|rest| rest.strip_prefix('/'));
+    let session = session.and_then(|name| name.strip_suffix(".jsonl"));
+    let letters = |id: &str| {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        (1..=128).contains(&id.len()) && id.bytes().all(good)
+    };
+    path == AUDIT || session.is_some_and(letters)
+}
+
+/// Whether every line of an audit log is what was written; proved on a copy that nobody sees.
+fn chain_is_whole(text: &str) -> Result<bool, CliError> {
+    let failed = |error: io::Error| {
+        CliError::broken("cannot check the audit log of the import").because(&error)
+    };
+    let dir = tempfile::tempdir().map_err(failed)?;
+    let copy = dir.path().join(AUDIT);
+    atomic_file::replace(&copy, text.as_bytes())
+        .map_err(|error| failed(io::Error::other(error.to_string())))?;
+    Ok(AuditLog::at(copy).verify().is_ok())
+}
+
+/// The first file of a state that is there, if there is one.
+fn there(context: &Context) -> Result<Option<PathBuf>, CliError> {
+    let document =
+        documents::present(context)?.first().map(|found| found.key().as_str().to_owned());
+    let log = context.state_dir.join(AUDIT).exists().then(|| AUDIT.to_owned());
+    let sessions = documents::names(&context.state_dir.join(SESSIONS))?;
+    let session = sessions.into_iter().find(|name| name.ends_with(".jsonl"));
+    let session = session.map(|name| format!("{SESSIONS}/{name}"));
+    Ok(document.or(log).or(session).map(|name| context.state_dir.join(name)))
+}
+
+fn write(context: &Context, file: &File) -> Result<(), CliError> {
+    let contents = file.text.as_bytes();
+    if is_log(&file.path) {
+        return write_log(context, &context.state_dir.join(&file.path), contents);
+    }
+    let document = Key::new(file.path.as_str()).ok().and_then(|key| documents::open(context, &key));
+    let document = document.ok_or_else(|| CliError::usage("no document of govctl"))?;
+    let before = document.contents()?;
+    Ok(document.replace(before.as_deref(), contents, Written::AsTheyAre)?)
+}
+
+fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliError> {
+    if let Some(directory) = path.parent() {
+        create_private_dir(directory)?;
+    }
+    let place = path.display().to_string();
+    // Appends to the audit log take turns by it. Those to sessions have other locks, and nobody
+    // appends to a session that is being imported.
+    let _turn = match path.ends_with(AUDIT) {
+        true => {
+            let lock = LockFile::beside(path).exclusive(context.lock_wait);
+            Some(lock.map_err(|source| StoreError::Locked { place: place.clone(), source })?)
+        }
+        false => None,
+    };
+    let options = Options::new().mode_if_new(0o600).backup(Backup::Beside);
+    options
+        .replace(path, contents)
+        .map_err(|error| CliError::broken(format!("cannot write `{place}`")).because(&error))
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Imported {
+    schema: &'static str,
+    /// What was imported, as what leads to it from the state directory.
+    files: Vec<String>,
+}
+
+impl fmt::Display for Imported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.files.len();
+        write!(f, "{count} {} imported", if count == 1 { "file" } else { "files" })
+    }
+}
