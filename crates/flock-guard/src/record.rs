@@ -116,17 +116,23 @@ fn parse(bytes: &[u8]) -> Option<Holder> {
     let holder = values.next()?.ok()?;
     // Of two records whose fields are of different lengths a mixture may lack the key.
     let is_ours = bytes.get(END).is_some_and(|end| end == HELD || end == RELEASED);
-    is_intact(&bytes[..values.byte_offset()], is_ours).then(|| holder.printable())
+    let (record, rest) = bytes.split_at(values.byte_offset());
+    // A brace too many ends one of ours early, and leaves its checksum behind.
+    let is_ours = is_ours || position_of_key(rest).is_some();
+    is_intact(record, is_ours).then(|| holder.printable())
 }
 
 /// Whether the checksum is right, or missing as in other programs' records.
 fn is_intact(record: &[u8], is_ours: bool) -> bool {
-    let key = CHECKSUM_KEY.as_bytes();
-    let Some(at) = record.windows(key.len()).rposition(|window| window == key) else {
-        return !is_ours;
-    };
-    let sum = record.get(at + key.len()..at + key.len() + 16);
+    let Some(at) = position_of_key(record) else { return !is_ours };
+    let start = at + CHECKSUM_KEY.len();
+    let sum = record.get(start..start + 16);
     sum == Some(format!("{:016x}", checksum(&record[..at])).as_bytes())
+}
+
+fn position_of_key(bytes: &[u8]) -> Option<usize> {
+    let key = CHECKSUM_KEY.as_bytes();
+    bytes.windows(key.len()).rposition(|window| window == key)
 }
 
 /// FNV-1a over 64-bit words (little endian, the last one filled with zeros):
@@ -224,6 +230,18 @@ mod tests {
             let shown = hostname.replace(crate::holder::is_unprintable, "\u{fffd}");
             assert!(shown.starts_with(&holder.hostname) && !holder.hostname.is_empty());
             assert!(command.starts_with(holder.command.as_deref().unwrap_or_default()));
+        }
+    }
+
+    #[test]
+    fn a_brace_too_many_makes_no_other_holder_of_a_record_of_ours() {
+        let me = crate::process::me();
+        let record = Record::new(&me, Token(7), UNIX_EPOCH, Duration::ZERO).0;
+        for at in 0..=RECORD_BYTES {
+            let longer = [&record[..at], b"}", &record[at..]].concat();
+            if let Some(holder) = parse(&longer) {
+                assert_eq!((holder.pid, holder.token), (me.pid, Some(Token(7))), "at {at}");
+            }
         }
     }
 
