@@ -13,8 +13,10 @@
 
 mod careless;
 mod crash_states;
+mod damage;
 mod evidence;
 mod faults;
+mod fuzz;
 mod killed;
 mod lock;
 mod long_run;
@@ -47,6 +49,8 @@ const PROOFS: &[Proof] = &[
     power_cuts::PROOF,
     lock::PROOF,
     long_run::PROOF,
+    damage::PROOF,
+    fuzz::PROOF,
 ];
 
 /// Try to break what is promised
