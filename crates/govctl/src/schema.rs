@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy_report, doctor,
-        explain, freeze_report, health, history, ids, init, lock, lock_break, rollback, session,
-        state, status,
+        explain, freeze_report, health, history, ids, init, lock, lock_break, lock_run, rollback,
+        session, state, status,
     },
     exit, view,
 };
@@ -57,6 +57,7 @@ const REPORTS: &[Report] = &[
         of::<ids::Mapped>,
     ),
     ("govctl.init/1", "Answer of `init`", of::<init::Report>),
+    ("govctl.lock-run/1", "Answer of `lock run`", of::<lock_run::Ran>),
     ("govctl.lock-break/1", "Answer of `lock break`", of::<lock_break::Report>),
     (
         "govctl.lock/1",

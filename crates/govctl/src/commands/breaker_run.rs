@@ -52,7 +52,7 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
             return Ok(Exit::No);
         }
     };
-    let ended = process::run(command(args, context, out), None, &mut signals);
+    let ended = process::run(command(&args.command, context, out), None, &mut signals);
     let (event, exit): (fn(Ticket) -> Event, _) = match &ended {
         Ok(Ended::Interrupted { signal, .. }) => (Event::GivenBack, Ok(Exit::Signal(*signal))),
         Ok(ended) if ended.is_success() => (Event::Success, Ok(Exit::Yes)),
@@ -79,9 +79,10 @@ pub(super) fn run(args: &RunArgs, context: &Context, out: &Output) -> Result<Exi
     Ok(exit)
 }
 
-fn command(args: &RunArgs, context: &Context, out: &Output) -> Command {
-    let mut command = Command::new(&args.command[0]);
-    command.args(&args.command[1..]).current_dir(&context.workspace);
+/// A command of a person's, in the workspace.
+pub(super) fn command(argv: &[String], context: &Context, out: &Output) -> Command {
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]).current_dir(&context.workspace);
     if stdin_is_terminal() {
         // In a group of its own a command that reads from the terminal would be stopped.
         command.stdin(Stdio::null());
@@ -92,7 +93,7 @@ fn command(args: &RunArgs, context: &Context, out: &Output) -> Command {
     command
 }
 
-fn failed(what: &str, program: &str, error: &io::Error) -> CliError {
+pub(super) fn failed(what: &str, program: &str, error: &io::Error) -> CliError {
     CliError::broken(format!("cannot {what} `{program}`")).because(error)
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use flock_guard::{Holder, Life, LockFile, LockStatus};
 use serde::Serialize;
 
-use super::lock_break;
+use super::{lock_break, lock_run};
 use crate::{
     breaker::Name,
     context::Context,
@@ -21,6 +21,7 @@ use crate::{
 /// nothing to clean up. Those named deploy-ENVIRONMENT are the governor's own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LockCommand {
+    Run(lock_run::RunArgs),
     Status(StatusArgs),
     Break(lock_break::BreakArgs),
 }
@@ -45,6 +46,7 @@ pub(crate) fn run(
             out.report(&Report::of(name.as_str(), &context.lock(name), context)?)?;
         }
         LockCommand::Status(StatusArgs { name: None }) => out.report(&list(context)?)?,
+        LockCommand::Run(args) => return lock_run::run(args, context, out),
         LockCommand::Break(args) => return lock_break::run(args, context, out),
     }
     Ok(Exit::Yes)

@@ -21,6 +21,7 @@ pub(crate) mod ids;
 pub(crate) mod init;
 pub(crate) mod lock;
 pub(crate) mod lock_break;
+pub(crate) mod lock_run;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod rollback;

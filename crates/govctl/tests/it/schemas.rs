@@ -111,6 +111,7 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["breaker", "list"], 0),
     (&["breaker", "reset", "api"], 0),
     (&["breaker", "run", "api", "--", "true"], 0),
+    (&["lock", "run", "production-db", "--", "sh", "-c", "exit 7"], 7),
     (&["lock", "status", "production-db"], 0),
     (&["lock", "break", "production-db", "--reason", "seen"], 0),
     (&["session", "create", "planner", "--metadata", "topic=ships"], 0),
