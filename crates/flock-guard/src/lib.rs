@@ -71,8 +71,11 @@
 //!   the lock when it is free; the error of whoever gives up names it.
 //! - A guard across an await point holds the lock for as long as the task sleeps, and
 //!   releases it when the task is dropped. Hold it inside of one blocking call.
+//! - A [`LockFile`] keeps its file open between acquisitions, one descriptor for it and all
+//!   its clones. The path is looked at each time all the same.
 //! - A relative path is looked up in the working directory at each call.
-//! - A process made by `fork` without `exec` inherits the descriptor. There the
+//! - A process made by `fork` without `exec` inherits the descriptors, also those that are
+//!   open and not locked. There the
 //!   guard fails its [`check`](LockGuard::check), and dropping it changes
 //!   nothing for the parent. Nobody gets the lock until the parent releases it,
 //!   or is dead and the child's copy is closed.
@@ -93,6 +96,7 @@ mod process;
 mod record;
 mod registry;
 mod several;
+mod spare;
 mod takeover;
 mod wait;
 

@@ -4,12 +4,14 @@ use crate::breaking::Judge;
 use crate::opened::{Mode, Opened};
 use crate::process::{self, Process};
 use crate::record::{self, Record};
+use crate::spare::Spare;
 use crate::takeover::{self, Judged};
 use crate::wait::{self, Outcome};
 use crate::{
     Breaking, Holder, Life, LockError, LockGuard, Machine, Token, Wait, event, keepers, network,
     registry,
 };
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,10 +21,26 @@ use std::time::{Duration, Instant, SystemTime};
 ///
 /// Making one does nothing to the disk; taking the lock creates the file, for
 /// its user only (mode 0600). It is never deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct LockFile {
     path: Arc<Path>,
     breaking: Breaking,
+    spare: Spare,
+}
+
+/// Two are equal if they name the same path and break by the same rule.
+impl PartialEq for LockFile {
+    fn eq(&self, other: &LockFile) -> bool {
+        (&self.path, self.breaking) == (&other.path, other.breaking)
+    }
+}
+
+impl Eq for LockFile {}
+
+impl Hash for LockFile {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.path, self.breaking).hash(state);
+    }
 }
 
 /// What looking at a lock shows.
@@ -52,7 +70,8 @@ impl LockFile {
     /// Names the lock file at `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> LockFile {
-        LockFile { path: Arc::from(path.into()), breaking: Breaking::Never }
+        let (path, spare) = (Arc::from(path.into()), Spare::default());
+        LockFile { path, breaking: Breaking::Never, spare }
     }
 
     /// Sets when a waiter may take the lock from whoever holds it; never if this is never
@@ -178,12 +197,28 @@ impl LockFile {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn spare(&self) -> &Spare {
+        &self.spare
+    }
+
     fn acquire(&self, mode: Mode, wait: Wait) -> Result<LockGuard, LockError> {
         let me = process::me();
         let mut waiting: Option<Instant> = None;
         let breaking = if mode == Mode::Exclusive { self.breaking } else { Breaking::Never };
         let mut judge = Judge::new(breaking);
         for _ in 0..MOST_REPLACEMENTS {
+            // The one that is kept may be of a file that was replaced, so that it is held says
+            // nothing. If it can be had, it is looked at like any other.
+            if mode == Mode::Exclusive
+                && let Some(kept) = self.spare.take(me.pid)
+                && kept.try_lock(mode)?
+            {
+                if kept.id.is_at(&self.path)? {
+                    return Ok(hold(kept, mode, &me)?.keeping(self.spare.clone()));
+                }
+                kept.unlock();
+            }
             let mut opened = Opened::create(&self.path, mode)?;
             if registry::would_deadlock(opened.id, mode, me.pid) {
                 return Err(LockError::AlreadyHeld { path: self.path.to_path_buf() });
@@ -206,7 +241,12 @@ impl LockFile {
             // Somebody may have replaced the file while we opened and locked it:
             // then others will lock the new one, and so must we.
             if opened.id.is_at(&self.path)? {
-                return hold(opened, mode, &me);
+                let guard = hold(opened, mode, &me)?;
+                return Ok(match mode {
+                    Mode::Exclusive => guard.keeping(self.spare.clone()),
+                    // It may be open for reading only.
+                    Mode::Shared => guard,
+                });
             }
             opened.unlock();
         }
@@ -243,7 +283,8 @@ const MOST_REPLACEMENTS: usize = 1000;
 
 /// Makes the guard of a lock that is had, and tells the world.
 pub(crate) fn hold(opened: Opened, mode: Mode, me: &Process) -> Result<LockGuard, LockError> {
-    let token = process::token().map_err(LockError::io("name the acquisition of", &opened.path))?;
+    let token =
+        process::token(me.pid).map_err(LockError::io("name the acquisition of", &opened.path))?;
     let record = match mode {
         Mode::Exclusive => sign(&opened, token, me),
         Mode::Shared => None,

@@ -37,12 +37,20 @@ pub(crate) fn uptime() -> Duration {
     Duration::try_from(now).unwrap_or_default()
 }
 
-/// Names an acquisition.
-pub(crate) fn token() -> io::Result<Token> {
-    let mut bytes = [0; 16];
-    // 16 bytes are never cut short once the kernel's generator is ready.
-    rustix::io::retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()))?;
-    Ok(Token(u128::from_ne_bytes(bytes)))
+/// Names an acquisition. The random bytes are fetched for some acquisitions at once, because a
+/// system call costs as much as a third of a lock.
+pub(crate) fn token(pid: u32) -> io::Result<Token> {
+    // A fork copies this memory, and must not give out the same names.
+    static LEFT: Mutex<(u32, Vec<Token>)> = Mutex::new((0, Vec::new()));
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    if left.0 != pid || left.1.is_empty() {
+        let mut bytes = [0; 16 * 16];
+        // As many bytes are never cut short once the kernel's generator is ready.
+        rustix::io::retry_on_intr(|| getrandom(&mut bytes, GetRandomFlags::empty()))?;
+        let (tokens, _) = bytes.as_chunks::<16>();
+        *left = (pid, tokens.iter().map(|token| Token(u128::from_ne_bytes(*token))).collect());
+    }
+    Ok(left.1.pop().expect("it was filled a moment ago"))
 }
 
 impl Process {
@@ -176,6 +184,16 @@ mod tests {
         for damaged in ["", "42", "42 (sh)", "42 (sh) S 1 2", "x (sh) S"] {
             assert_eq!(Stat::parse(damaged), None, "`{damaged}`");
         }
+    }
+
+    #[test]
+    fn a_fork_gives_out_names_of_its_own() {
+        let pid = std::process::id();
+        let ours = [token(pid).unwrap(), token(pid).unwrap()];
+        let theirs = token(pid + 1).unwrap();
+        let again = token(pid).unwrap();
+        assert!(ours[0] != ours[1] && !ours.contains(&theirs) && theirs != again);
+        assert!(!ours.contains(&again));
     }
 
     #[test]

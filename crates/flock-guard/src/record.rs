@@ -77,6 +77,11 @@ pub(crate) struct Found {
 /// Reads what the last holder left. Every acquisition does this, so the usual
 /// answer, that it let go, costs a comparison of a few bytes.
 pub(crate) fn found(file: &File) -> Found {
+    let mut short = [0; RECORD_BYTES + 1];
+    let len = pread(file, &mut short, 0).unwrap_or(0);
+    if len == RECORD_BYTES && short[END] == *RELEASED {
+        return Found { left_behind: None, is_too_long: false };
+    }
     let mut buffer = [0; READ_BYTES];
     let len = pread(file, &mut buffer, 0).unwrap_or(0);
     let text = &buffer[..len];

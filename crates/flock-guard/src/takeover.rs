@@ -71,7 +71,7 @@ impl Gate {
         if !opened.try_lock(Mode::Exclusive)? {
             return Ok(None);
         }
-        let token = process::token().map_err(LockError::io("name the breaking of", path))?;
+        let token = process::token(me.pid).map_err(LockError::io("name the breaking of", path))?;
         let record = Record::new(me, token, now(), process::uptime());
         record.write_to(&opened.file).ok(); // For people alone.
         Ok(Some(Gate { opened, record }))
