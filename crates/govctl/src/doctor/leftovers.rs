@@ -9,7 +9,10 @@ use std::{
 use atomic_file::{Fate, Orphans, Temporary};
 
 use super::finding::Finding;
-use crate::{context::Context, view::counted};
+use crate::{
+    context::Context,
+    view::{counted, quoted},
+};
 
 const CHECK: &str = "leftovers";
 const ASIDE: &str = "set_aside";
@@ -51,9 +54,11 @@ fn judge(found: &[Temporary], now: SystemTime) -> Vec<Finding> {
     let of = |wanted: fn(&Fate) -> bool| found.iter().filter(move |it| wanted(&it.fate));
     let orphans: Vec<_> = of(|fate| matches!(fate, Fate::Orphaned)).collect();
     if let Some(oldest) = oldest(&orphans) {
+        // Nobody will ever make a file of such a name again, so it cannot be another one by then.
+        let names: Vec<String> = orphans.iter().map(|it| quoted(&it.path)).collect();
         let what =
             format!("{} of writers that were killed; {oldest}", counted(orphans.len(), "file"));
-        findings.push(Finding::warn(CHECK, what).hint("govctl state sweep"));
+        findings.push(Finding::warn(CHECK, what).hint(format!("rm {}", names.join(" "))));
     }
     // Those of a holder who is at work are young.
     let slots: Vec<_> =

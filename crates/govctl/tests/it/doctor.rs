@@ -135,6 +135,8 @@ fn what_killed_runs_left_is_listed_with_its_age_and_stays() {
     let report = bench.run(&["doctor", "--json", "--now", later.1]).exits(0).json();
     says(&report, "leftovers", "warn", "2 files of writers that were killed; the oldest, ");
     assert!(finding(&report, "leftovers")["detail"].as_str().unwrap().contains(" days, is `"));
+    let hint = finding(&report, "leftovers")["hints"][0].as_str().unwrap().to_owned();
+    assert!(hint.starts_with("rm /") && hint.contains(&format!(".{TOKEN}.bak")), "{hint}");
     let all = report["findings"].to_string();
     assert!(all.contains("1 file of holders of locks"), "{all}");
     says(&report, "set_aside", "warn", "1 file that was damaged");
