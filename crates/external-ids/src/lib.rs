@@ -28,8 +28,9 @@
 //! Two documents of a [`state_store::Store`]: `external_id_mapping.json` says which ids belong
 //! together, `external_id_counters.json` has the last number of each [`Series`]. A number is taken
 //! from the counters durably before it is recorded in the mapping, so a crash between the two
-//! skips it. A counter that is lower than a number in the mapping is not believed; counters that
-//! are missing or damaged are an error for a person, and no number is handed out.
+//! skips it. A counter that is lower than a number in the mapping is not believed. Damaged counters
+//! fall back to their backup and skip what that may lack; counters that have none, or are missing
+//! while there are ids, are an error for a person, and no number is handed out.
 //!
 //! Loading builds an index, so that looking either way is one hash lookup ([`Registry`]). Both
 //! files have the format of the program that this one replaces, which reads them and whose files

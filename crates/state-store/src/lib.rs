@@ -75,6 +75,8 @@
 //!   nobody: it is reported as changed outside. In a document without a checksum it is not seen.
 //! - An older version that somebody puts in place whole (a copy, a snapshot of the machine) is
 //!   believed; nothing beside it knows better. So is another document of the same shape.
+//! - In a key that this program does not know, a number that is neither an integer of 64 bits nor
+//!   exactly a double is rounded when the document is written.
 //! - The checksum finds accidents, not forgers: anybody can compute it. What carries the right
 //!   one was written here, and is not looked through for duplicate keys again.
 //! - Each document has one format so far; a program that learns a second one has to read the

@@ -171,6 +171,22 @@ fn an_edit_in_the_middle_of_an_update_is_not_overwritten() {
 }
 
 #[test]
+fn a_document_and_a_backup_that_are_one_file_are_two_after_the_next_change() {
+    let dir = tempfile::tempdir().unwrap();
+    for count in 1..3 {
+        counter(dir.path()).update(|value| value.set(count)).unwrap();
+    }
+    // As a crash between the two renames of a commit leaves them.
+    let [path, backup] = ["counter.json", "counter.json.bak"].map(|name| dir.path().join(name));
+    fs::remove_file(&backup).unwrap();
+    fs::hard_link(&path, &backup).unwrap();
+    counter(dir.path()).update(|value| value.set(3)).unwrap();
+    let count = |path| fs::read_to_string(path).unwrap().contains("\"count\": 3");
+    assert!(count(&path) && !count(&backup));
+    assert_eq!(names(dir.path()), ["counter.json", "counter.json.bak", "counter.json.lock"]);
+}
+
+#[test]
 fn a_linked_document_is_changed_where_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let real = dir.path().join("real");

@@ -49,3 +49,26 @@ fn an_empty_object_is_a_document_too() {
     assert!(nothing.load().unwrap().is_some());
     nothing.update(|_| Change::Write(())).unwrap();
 }
+
+#[test]
+fn a_newer_format_is_found_in_what_a_newer_program_has_sealed() {
+    for (version, is_newer) in [
+        (serde_json::json!(2), true),
+        (serde_json::json!("2.1"), true),
+        (serde_json::json!("1.9"), false),
+        (serde_json::json!({ "version": 3 }), false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let document = counter(dir.path());
+        document
+            .update(|value| {
+                value.unknown.insert("version".to_owned(), version.clone());
+                value.set(4)
+            })
+            .unwrap();
+        assert_eq!(document.load().unwrap().unwrap().count, 4);
+        let updated = document.update(|value| value.set(5));
+        let refused = matches!(updated, Err(state_store::StoreError::NewerFormat { found: 2, .. }));
+        assert_eq!(refused, is_newer, "{version}: {updated:?}");
+    }
+}
