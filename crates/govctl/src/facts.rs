@@ -51,9 +51,11 @@ pub(crate) fn gather(
     let base = question.base.clone().or_else(|| live.clone());
     let deploys_configured =
         question.has_command || project.governor.policy().has_deploy_workflow();
-    let looks = question.paths.is_none();
+    // Going back needs no comparison, and must be possible while nobody answers.
+    let looks = question.paths.is_none() && question.rollback.is_none();
     let elsewhere = looks.then(|| asked::comparison(context, project, base.as_ref(), sha));
     let elsewhere = elsewhere.transpose()?.flatten();
+    let breaker = breaker(context, project, now)?;
     Ok(Facts {
         repo: project.repo.to_string(),
         environment: project.environment().to_owned(),
@@ -67,7 +69,7 @@ pub(crate) fn gather(
         },
         security_override: security_override(context, project, sha, question, now)?,
         approvals: approved::approvals(context, project, sha, now)?,
-        degraded: degraded(&release, question),
+        degraded: degraded(&release, question, &breaker),
         last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
@@ -85,7 +87,7 @@ pub(crate) fn gather(
             None => release.unknown().into_iter().map(|sha| sha.to_string()).collect(),
         },
         in_progress,
-        breaker: breaker(context, project, now)?,
+        breaker,
         freeze: freezes::in_force(context, now)?,
         base: base.map(|base| base.to_string()),
         ..Facts::new(sha.to_string(), now)
@@ -136,14 +138,34 @@ fn orphan(context: &Context, project: &Project, release: &ReleaseState) -> Optio
     })
 }
 
-/// Why production is degraded, if it is: somebody says so, or the last health check did.
-fn degraded(release: &ReleaseState, question: &Question) -> Option<String> {
+/// Why production is degraded, if it is, with everything that says so.
+fn degraded(
+    release: &ReleaseState,
+    question: &Question,
+    breaker: &release_policy::Breaker,
+) -> Option<String> {
+    let mut why = Vec::new();
     if question.degraded {
-        return Some("the caller says so".to_owned());
+        why.push("the caller says so".to_owned());
     }
     let unhealthy = release.production_healthy == Some(false);
-    let at = release.last_health_check.filter(|_| unhealthy)?;
-    Some(format!("the health check of {at} failed"))
+    why.extend(
+        release
+            .last_health_check
+            .filter(|_| unhealthy)
+            .map(|at| format!("the health check of {at} failed")),
+    );
+    match breaker {
+        release_policy::Breaker::Open { .. } => {
+            why.push("too many deploys failed in a row".to_owned());
+        }
+        release_policy::Breaker::HalfOpen => {
+            let trial = "too many deploys failed in a row, and no trial has gone well since";
+            why.push(trial.to_owned());
+        }
+        release_policy::Breaker::Closed { .. } | release_policy::Breaker::Unused => {}
+    }
+    (!why.is_empty()).then(|| why.join("; "))
 }
 
 /// The breaker around deploys to this environment.

@@ -112,7 +112,8 @@ pub(crate) const TABLE: [Text; 22] = [
         outcome: Outcome::Hold,
         meaning: "production is degraded and the risk is HIGH",
         explanation: "While production is not well, a change of high risk makes it harder to tell what broke \
-            what. An approval does not lift it.",
+            what. It is not well if the caller says so, if its last health check failed, or if too many deploys \
+            failed and no trial has gone well since; the rule says which. An approval does not lift it.",
         unblock: "bring production back to health first, or release the part of the change that is not high risk",
     },
     Text {

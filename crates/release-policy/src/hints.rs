@@ -1,6 +1,6 @@
 //! What a person can do about a hold: commands that can be pasted, with the real commit.
 
-use crate::facts::Facts;
+use crate::facts::{Breaker, Facts};
 use crate::policy::{ApprovalMode, Policy};
 use crate::reason::Reason;
 use crate::rules::{short, unknown_shas};
@@ -63,7 +63,15 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
         }
         Reason::HighRiskNoApproval => approve(sha, policy),
         Reason::DegradedHighRisk | Reason::DegradedMediumHold => {
-            vec!["bring production back to health first".into(), format!("govctl explain {reason}")]
+            // The hints do not know the name of the breaker, `status` does.
+            let breaker = match facts.breaker {
+                Breaker::HalfOpen | Breaker::Open { .. } => Some(
+                    "send a LOW risk first, as the trial: govctl status names the breaker".into(),
+                ),
+                Breaker::Unused | Breaker::Closed { .. } => None,
+            };
+            let first = "bring production back to health first".into();
+            [first].into_iter().chain(breaker).chain([format!("govctl explain {reason}")]).collect()
         }
         Reason::Cooldown => vec![
             format!("wait for the end of the cooldown, or deploy a commit that mends {sha}"),

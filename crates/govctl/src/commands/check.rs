@@ -12,7 +12,7 @@ use release_policy::{Changes, decide};
 use crate::{
     approved::warn_of_blanket_approval,
     changes::listed,
-    context::{Context, parse_time},
+    context::{Context, parse_time, rfc3339},
     exit::{CliError, Exit},
     facts::{Question, gather},
     output::Output,
@@ -37,7 +37,8 @@ pub(crate) struct CheckArgs {
     /// Take the changed paths from a file (- for standard input), one a line or divided by NUL
     #[arg(long, value_name = "FILE")]
     paths_from: Option<String>,
-    /// Decide as of this time (RFC 3339)
+    /// Decide as of this time (RFC 3339), by what is on record now: approvals that were given
+    /// later do not count, deploys that were made later do
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Decide as if production were degraded
@@ -53,12 +54,35 @@ pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<E
         degraded: args.degraded,
         ..Question::default()
     };
-    let now = args.at.as_deref().map(parse_time).transpose()?.unwrap_or_else(|| context.now());
+    let at = args.at.as_deref().map(parse_time).transpose()?;
+    if let Some(at) = at {
+        say_what_is_newer(at, context, &project, out)?;
+    }
+    let now = at.unwrap_or_else(|| context.now());
     let detail = if args.show_paths { Detail::Paths } else { Detail::Brief };
     let view = decision(&args.sha, context, &project, &question, now, detail, out)?;
     out.announce(&view)?;
     out.report(&view)?;
     Ok(if view.allows() { Exit::Yes } else { Exit::Hold })
+}
+
+/// Says aloud that the answer is not the one that was given then: only what changes with time
+/// goes back, what is on record stays what it is now.
+fn say_what_is_newer(
+    at: SystemTime,
+    context: &Context,
+    project: &Project,
+    out: &Output,
+) -> Result<(), CliError> {
+    let last = context.releases(project).load()?.last_deploy_time;
+    if let Some(last) = last.filter(|last| SystemTime::from(*last) > at) {
+        out.note(&format!(
+            "note: the state on record is of {last}, later than {}: this is what would be said of \
+             it then; for what was said then, give --state-dir a copy from before",
+            rfc3339(at)
+        ));
+    }
+    Ok(())
 }
 
 /// Decides about the commit that a person named. Also what `explain` shows.

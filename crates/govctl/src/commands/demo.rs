@@ -50,7 +50,7 @@ const fn run_of(line: &'static str, exit: i32) -> Run {
 /// What a shell reports for a process that was killed with SIGKILL.
 const KILLED: i32 = 137;
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step {
         says: "The first deploy: nothing is live yet, so nothing can be compared",
         runs: &[run_of("govctl deploy HEAD -- ./deploy.sh", 0)],
@@ -81,27 +81,45 @@ const STEPS: [Step; 8] = [
         ],
     },
     Step {
-        says: "Somebody approves it for this run: ALLOW",
-        runs: &[run_of("RELEASE_GOVERNOR_APPROVED=true govctl deploy HEAD -- ./deploy.sh", 0)],
-    },
-    Step {
-        says: "A deploy that fails, and the cooldown that stops blind retries",
+        says: "Somebody approves this one commit, for two hours: ALLOW",
         runs: &[
-            run_of("git commit -q --allow-empty -m 'Break it'", 0),
-            run_of("govctl deploy HEAD -- sh -c 'echo no disk space on web-1; exit 7'", 4),
-            run_of("govctl deploy HEAD -- ./deploy.sh", 1),
+            run_of("govctl approve HEAD --reason 'no carts are left'", 0),
+            run_of("govctl deploy HEAD -- ./deploy.sh", 0),
         ],
     },
     Step {
         says: "Power fails in the middle of a deploy: nobody knows, and govctl says so instead of guessing",
         runs: &[
-            run_of("git commit -q --allow-empty -m 'Mend it'", 0),
+            run_of("git commit -q --allow-empty -m 'Add a wish list'", 0),
             run_of("govctl deploy HEAD -- sh -c 'kill -KILL $PPID'", KILLED),
             run_of("govctl deploy HEAD -- ./deploy.sh", 6),
             run_of(
                 "govctl resolve HEAD --as success --reason 'the new version answers on web-1'",
                 0,
             ),
+        ],
+    },
+    Step {
+        says: "Three deploys failed elsewhere today, two more fail here: the breaker opens and holds the next",
+        runs: &[
+            run_of(
+                "for n in 1 2 3; do govctl --quiet breaker failure deploy-production > /dev/null; done",
+                0,
+            ),
+            run_of("git commit -q --allow-empty -m 'Break it'", 0),
+            run_of("govctl deploy HEAD -- sh -c 'echo no disk space on web-1; exit 7'", 4),
+            run_of("git commit -q --allow-empty -m 'Break it once more'", 0),
+            run_of("govctl deploy HEAD -- sh -c 'echo no disk space on web-1; exit 7'", 4),
+            run_of("git commit -q --allow-empty -m 'Mend it'", 0),
+            run_of("govctl deploy HEAD -- ./deploy.sh", 1),
+        ],
+    },
+    Step {
+        says: "Back to the last good commit, which no breaker holds; the bad one stays away",
+        runs: &[
+            run_of("govctl rollback --reason 'the shop is half deployed' -- ./deploy.sh", 0),
+            run_of("govctl breaker reset deploy-production --reason 'web-1 has a new disk'", 0),
+            run_of("govctl deploy HEAD~1 -- ./deploy.sh", 1),
         ],
     },
     Step {

@@ -22,6 +22,7 @@ mod init;
 mod json_schema;
 mod lock;
 mod misuse;
+mod replay;
 mod repository;
 mod restored;
 mod rollback;
