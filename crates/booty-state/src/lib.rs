@@ -73,6 +73,7 @@ mod result;
 mod rollback;
 mod sha;
 mod transition;
+mod verification;
 mod witness;
 
 pub use approval::{Approval, Approvals, Standing, Withdrawn};
@@ -99,6 +100,7 @@ pub use repo::Repo;
 pub use result::DeployResult;
 pub use rollback::RolledBack;
 pub use sha::Sha;
+pub use verification::{Verifications, VerifiedCommit};
 pub use witness::NoWitness;
 
 #[cfg(doctest)]

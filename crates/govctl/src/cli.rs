@@ -127,6 +127,8 @@ enum Command {
     Freeze(commands::freeze::FreezeCommand),
     History(commands::history::HistoryArgs),
     Health(commands::health::HealthArgs),
+    Verify(commands::verify::VerifyArgs),
+    Wait(commands::wait::WaitArgs),
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
     #[command(subcommand)]
@@ -161,6 +163,8 @@ impl Cli {
             Command::Freeze(command) => commands::freeze::run(command, context, out),
             Command::History(args) => commands::history::run(args, context, out),
             Command::Health(args) => commands::health::run(args, context, out),
+            Command::Verify(args) => commands::verify::run(args, context, out),
+            Command::Wait(args) => commands::wait::run(args, context, out),
             Command::Delivery(command) => commands::delivery::run(command, context, out),
             Command::Ids(command) => commands::ids::run(command, context, out),
             Command::Session(args) => commands::session::run(args, context, out),

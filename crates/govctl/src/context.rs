@@ -12,7 +12,7 @@ use std::{
 
 use booty_state::{
     ApprovalStore, AuditLog, DeliveryCache, FreezeStore, Keep, NewEntry, Owner, ReleaseStore,
-    SecurityOverrides, StateDirFacts,
+    SecurityOverrides, StateDirFacts, Verifications,
 };
 use circuit_breaker::Stored;
 use external_ids::ExternalIds;
@@ -139,6 +139,10 @@ impl Context {
 
     pub(crate) fn approvals(&self) -> ApprovalStore {
         ApprovalStore::new(&self.store())
+    }
+
+    pub(crate) fn verifications(&self) -> Verifications {
+        Verifications::new(&self.store())
     }
 
     pub(crate) fn deliveries(&self) -> DeliveryCache {

@@ -9,7 +9,7 @@ use booty_state::{DeliveryKey, Deploy, DeployResult, LastDeploy, ReleaseState, S
 use circuit_breaker::CircuitState;
 use release_policy::{
     Changes, Delivery, Descent, Facts, HandledOutcome, InProgress, LastAttempt, Rollback,
-    RolledBack,
+    RolledBack, Verification,
 };
 
 use crate::{
@@ -70,6 +70,7 @@ pub(crate) fn gather(
         security_override: security_override(context, project, sha, question, now)?,
         approvals: approved::approvals(context, project, sha, now)?,
         degraded: degraded(&release, question, &breaker),
+        verification: verification(context, project, sha)?,
         last_attempt: last_attempt(&release, sha),
         recent_deploys: release.deploy_times().into_iter().map(SystemTime::from).collect(),
         delivery: delivery(context, project, &release, sha)?,
@@ -135,6 +136,17 @@ fn orphan(context: &Context, project: &Project, release: &ReleaseState) -> Optio
             command.pid, command.hostname
         );
         Some(InProgress { sha: sha.to_string(), holder })
+    })
+}
+
+/// What `govctl verify` has found about `sha`.
+fn verification(context: &Context, project: &Project, sha: &Sha) -> Result<Verification, CliError> {
+    Ok(match context.verifications().find(&project.repo, sha)? {
+        None => Verification::NotRun,
+        Some(found) if found.passed => Verification::Passed,
+        Some(found) => Verification::Failed {
+            what: found.failed.unwrap_or_else(|| "nobody said what".to_owned()),
+        },
     })
 }
 

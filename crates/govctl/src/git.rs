@@ -92,6 +92,16 @@ impl Git {
         Err(self.with_reason(CliError::broken("git cannot tell whether it is shallow"), &output))
     }
 
+    /// Whether the work tree is just what is checked out, apart from what git ignores.
+    pub(crate) fn is_clean(&self) -> Result<bool, CliError> {
+        let output = self.run(&["status", "--porcelain", "--untracked-files=normal"])?;
+        if output.status.success() {
+            return Ok(output.stdout.is_empty());
+        }
+        let message = "git cannot tell whether the work tree has changes";
+        Err(self.with_reason(CliError::broken(message), &output))
+    }
+
     fn is_bare(&self) -> Result<bool, CliError> {
         Ok(self.run(&["rev-parse", "--is-bare-repository"])?.stdout.starts_with(b"true"))
     }

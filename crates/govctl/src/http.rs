@@ -14,7 +14,6 @@ use ureq::{
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    #[cfg_attr(not(test), expect(dead_code, reason = "only GitHub says what is needed there"))]
     pub(crate) headers: HeaderMap,
     /// The body, or its beginning if it is longer than the limit.
     pub(crate) body: Vec<u8>,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use booty_state::{Repo, Sha};
-use release_policy::{Config, Governor, Policy, PolicyError};
+use release_policy::{Config, Governor, Policy, PolicyError, VerifySettings};
 
 use crate::{
     config_file,
@@ -91,6 +91,17 @@ pub(crate) fn governor(
         out.note(&format!("note: nothing reads {}{}", variable.name, nearest.unwrap_or_default()));
     }
     Ok((overridden.governor, file))
+}
+
+/// How the project in the workspace is verified; without a file, not at all.
+pub(crate) fn verify_settings(
+    context: &Context,
+    project: &Project,
+) -> Result<Option<VerifySettings>, CliError> {
+    let top_level = project.git.top_level()?;
+    let Some(path) = config_file::find(context, top_level.as_deref()) else { return Ok(None) };
+    let text = config_file::read(&path)?;
+    Ok(Some(Config::parse(&text).map_err(|error| bad_config(&path, &error))?.verify))
 }
 
 fn bad_config(path: &Path, error: &PolicyError) -> CliError {

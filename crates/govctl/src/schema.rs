@@ -12,7 +12,7 @@ use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy_report, doctor,
         explain, freeze_report, health, history, ids, init, lock, lock_break, lock_run, rollback,
-        session, state, status,
+        session, state, status, verify,
     },
     exit, view,
 };
@@ -85,7 +85,8 @@ const REPORTS: &[Report] = &[
     ("govctl.state-restore/1", "Answer of `state restore`", of::<state::Restored>),
     ("govctl.state-sweep/1", "Answer of `state sweep`", of::<state::Swept>),
     ("govctl.completions/1", "Answer of `completions`", of::<completions::Report>),
-    ("govctl.status/1", "Answer of `status`, `record` and `resolve`", of::<status::Report>),
+    ("govctl.verify/1", "Answer of `verify`", of::<verify::Report>),
+    ("govctl.status/1", "Answer of `status`, `record`, `resolve` and `wait`", of::<status::Report>),
 ];
 
 const REWRITE: &str = "GOVCTL_WRITE_SCHEMAS=1 cargo test -p govctl schema";

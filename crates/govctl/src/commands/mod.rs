@@ -28,3 +28,5 @@ pub(crate) mod rollback;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod status;
+pub(crate) mod verify;
+pub(crate) mod wait;

@@ -30,6 +30,8 @@ mod schemas;
 mod server;
 mod session;
 mod state;
+mod verify;
+mod wait;
 
 use std::{
     path::Path,

@@ -92,6 +92,8 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["freeze", "end"], 1),
     (&["freeze", "list", "--all"], 0),
     (&["history"], 0),
+    (&["verify", SHA], 0),
+    (&["wait", SHA, "--timeout", "0"], 0),
     (&["health", "--url", "http://127.0.0.1:1/", "--retries", "0"], 4),
     (&["delivery", "has", "acme/shop", SHA], 1),
     (&["delivery", "claim", "acme/shop", SHA, "one"], 0),
@@ -133,7 +135,7 @@ const RUNS: &[(&[&str], i32)] = &[
 #[test]
 fn every_answer_is_what_its_schema_says_and_every_schema_has_an_answer() {
     let bench = Bench::new();
-    bench.given(".booty.yml", "release_governor:\n  cooldown_minutes: 5\n");
+    bench.given(".booty.yml", "test_command: 'true'\nrelease_governor:\n  cooldown_minutes: 5\n");
     let export = r#"{"schema": "govctl.state-export/1", "exported_at": "", "files": []}"#;
     bench.given("export.json", export);
     bench.given("paths", "docs/a.md\ndb/migrations/1.sql\n");
