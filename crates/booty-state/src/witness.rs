@@ -94,6 +94,9 @@ impl AuditLog {
         };
         for entry in &ours[lost_from..] {
             let Some(sha) = &entry.sha else { continue };
+            if entry.what == "rolled_back" {
+                state.take_back(sha, entry.why.as_deref(), entry.time);
+            }
             match transition(entry) {
                 Some(Some(DeployResult::Pending)) => state.attempt_started(sha, entry.time),
                 Some(Some(result)) => state.finished(sha, result, entry.time),

@@ -272,6 +272,7 @@ enum Step {
     Start(char),
     Finish(char, DeployResult),
     TakeBack(char),
+    RollBack(char),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -281,6 +282,7 @@ fn step() -> impl Strategy<Value = Step> {
         commit().prop_map(Step::Start),
         (commit(), result).prop_map(|(commit, result)| Step::Finish(commit, result)),
         commit().prop_map(Step::TakeBack),
+        commit().prop_map(Step::RollBack),
     ]
 }
 
@@ -291,6 +293,9 @@ impl Place<'_> {
             Step::Start(commit) => self.write_down("deploy_started", &sha(*commit), "id", now),
             Step::Finish(commit, result) => {
                 self.write_down("deploy_finished", &sha(*commit), result.as_str(), now);
+            }
+            Step::RollBack(commit) => {
+                self.write_down("rolled_back", &sha(*commit), Value::Null, now);
             }
             Step::TakeBack(commit) => {
                 self.write_down("deploy_taken_back", &sha(*commit), "id", now)
@@ -305,6 +310,9 @@ impl Place<'_> {
             }
             Step::Finish(commit, result) => {
                 drop(self.releases().finished(&sha(*commit), result.clone(), now).unwrap());
+            }
+            Step::RollBack(commit) => {
+                drop(self.releases().take_back(&sha(*commit), None, now).unwrap());
             }
             Step::TakeBack(commit) => drop(self.releases().abandon(&sha(*commit)).unwrap()),
         }
@@ -322,6 +330,7 @@ fn essence(state: &ReleaseState) -> impl PartialEq + std::fmt::Debug + use<> {
         state.last_deploy_attempt_sha.clone(),
         state.last_deploy_result.clone(),
         state.unknown().into_iter().cloned().collect::<Vec<_>>(),
+        state.rolled_back.iter().map(|mark| mark.sha.clone()).collect::<Vec<_>>(),
     )
 }
 
