@@ -194,6 +194,8 @@ fn serve(mut stream: TcpStream, says: &Mutex<Says>, log: &Mutex<Vec<Asked>>, ear
         ears.begun.fetch_add(1, Ordering::SeqCst);
         let deaf_after = ears.deaf_after.load(Ordering::SeqCst);
         if deaf_after != usize::MAX {
+            // A request that is shorter is heard whole, and not answered.
+            stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
             stream.read_exact(&mut vec![0; deaf_after]).ok();
             stream.shutdown(Shutdown::Both).ok();
             return;

@@ -161,7 +161,10 @@ impl Attempt<'_> {
         named.map_err(|error| Stopped::by("its process could not be written down", error))?;
         // After that line: who breaks the lock and reads the log later finds the process, and
         // who did so before is found here.
-        self.lock.check().map_err(|error| self.robbed(&error))?;
+        self.lock.check().map_err(|error| {
+            // What is on record may be theirs.
+            Stopped { why: "", is_ours: false, outcome: Err(self.robbed(&error)) }
+        })?;
         if let Some(signal) = signals.arrived() {
             let why = "interrupted before the command was started";
             return Err(Stopped {
@@ -178,7 +181,7 @@ impl Attempt<'_> {
     }
 
     /// The deploy as it is to be declared.
-    fn intent(&self) -> Result<Intent<'_>, CliError> {
+    pub(crate) fn intent(&self) -> Result<Intent<'_>, CliError> {
         let Attempt { context, project, sha, delivery_id, .. } = self;
         let key = DeliveryKey::of(&project.repo, sha);
         // An id in an old file that could not be written today is not written back either.
@@ -193,7 +196,7 @@ impl Attempt<'_> {
     ///
     /// The decision has looked at the breaker already, so it says no only if somebody has opened
     /// it in between.
-    fn ask_breaker(&self) -> Result<Option<Ticket>, CliError> {
+    pub(crate) fn ask_breaker(&self) -> Result<Option<Ticket>, CliError> {
         if self.breaking == Breaking::PassedBy {
             return Ok(None);
         }
@@ -207,7 +210,7 @@ impl Attempt<'_> {
     }
 
     /// Tells the breaker how it went. That it could not be told changes no outcome.
-    fn tell_breaker(&self, event: Option<Event>, out: &Output) {
+    pub(crate) fn tell_breaker(&self, event: Option<Event>, out: &Output) {
         let Some(event) = event else { return };
         let told =
             Breaker::of_deploys(self.context, self.project.environment()).and_then(|breaker| {
@@ -236,8 +239,26 @@ impl Attempt<'_> {
     }
 
     fn record(&self, intent: &Intent<'_>, ran: &Ran) -> Result<(), CliError> {
-        let now = self.context.now();
         let result = if ran.is_success() { DeployResult::Success } else { DeployResult::Failure };
+        let why = format!("{ran}, after {:.1} s", ran.took.as_secs_f64());
+        let recorded = self.record_result(intent, &result, &why);
+        if let Some(healthy) = ran.is_healthy().filter(|_| recorded.is_ok())
+            && let Err(error) =
+                self.context.releases(self.project).health_found(healthy, self.context.now().into())
+        {
+            tracing::error!(%error, "the result is recorded, but what the health check found is not");
+        }
+        recorded
+    }
+
+    /// Records how the deploy ended, and why we say so.
+    pub(crate) fn record_result(
+        &self,
+        intent: &Intent<'_>,
+        result: &DeployResult,
+        why: &str,
+    ) -> Result<(), CliError> {
+        let now = self.context.now();
         let word = result.to_string();
         let unrecorded = |error: CliError| CliError {
             kind: Kind::Unknown,
@@ -253,17 +274,9 @@ impl Attempt<'_> {
         };
         let releases = self.context.releases(self.project);
         releases
-            .finished(self.sha, result, now.into())
+            .finished(self.sha, result.clone(), now.into())
             .map_err(|error| unrecorded(error.into()))?;
-        if let Some(healthy) = ran.is_healthy()
-            && let Err(error) = releases.health_found(healthy, now.into())
-        {
-            tracing::error!(%error, "the result is recorded, but what the health check found is not");
-        }
-        let entry = intent
-            .entry("deploy_finished")
-            .because(format!("{ran}, after {:.1} s", ran.took.as_secs_f64()))
-            .changing("started", word);
+        let entry = intent.entry("deploy_finished").because(why).changing("started", word);
         if let Err(error) = self.context.audit().append(&entry) {
             // The outcome itself is recorded; a missing line must not turn it into another.
             tracing::error!(%error, "the result is recorded, but its line in the audit log is missing");
@@ -303,11 +316,9 @@ impl Attempt<'_> {
     }
 
     /// Somebody has taken the lock away, and may have started a deploy of their own by now.
-    fn robbed(&self, error: &LockError) -> Stopped {
+    pub(crate) fn robbed(&self, error: &LockError) -> CliError {
         let message = format!("nothing was deployed: {} was about to start", self.sha.short());
-        let error = CliError::broken(message).because(error).hint("govctl status");
-        // What is on record may be theirs.
-        Stopped { why: "", is_ours: false, outcome: Err(error) }
+        CliError::broken(message).because(error).hint("govctl status")
     }
 
     /// The command has started, and we cannot see how it ended.

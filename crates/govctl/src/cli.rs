@@ -142,6 +142,7 @@ enum Command {
     Config(commands::config::ConfigCommand),
     #[command(subcommand)]
     State(commands::state::StateCommand),
+    Event(commands::event::EventArgs),
     Init(commands::init::InitArgs),
     Doctor(commands::doctor::DoctorArgs),
     Demo(commands::demo::DemoArgs),
@@ -172,6 +173,7 @@ impl Cli {
             Command::Lock(command) => commands::lock::run(command, context, out),
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
+            Command::Event(args) => commands::event::run(args, context, out),
             Command::Init(args) => commands::init::run(args, context, out),
             Command::Doctor(args) => commands::doctor::run(args, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),

@@ -3,7 +3,9 @@
 use booty_state::{DeliveryId, OpenDeploy, Sha};
 use flock_guard::{Holder, Life};
 
-use crate::{context::Context, exit::CliError, intent::declared, project::Project};
+use crate::{
+    context::Context, dispatch::Record, exit::CliError, intent::declared, project::Project,
+};
 
 /// What the audit log and this machine prove, once nobody holds the deploy lock for it.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) enum Evidence {
     },
     /// Its command runs on.
     Running(Holder),
+    /// It is a workflow at GitHub, which may have been dispatched.
+    Dispatched(Record),
     /// Nothing: it may have ended in any way. This is what was looked at.
     Nothing { looked_at: String },
 }
@@ -45,6 +49,9 @@ fn judge(open: OpenDeploy) -> Evidence {
             _ => nothing("the audit log: its start was not one of a command of ours"),
         };
     };
+    if let Ok(record) = serde_json::from_value(command.clone()) {
+        return Evidence::Dispatched(record);
+    }
     let Ok(process) = serde_json::from_value::<Holder>(command) else {
         return nothing("the audit log: the command was started, as a process without a name");
     };

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config_file;
 mod context;
+mod dispatch;
 mod doctor;
 mod documents;
 mod duration;
@@ -17,7 +18,6 @@ mod facts;
 mod freezes;
 mod gate;
 mod git;
-#[expect(dead_code, reason = "dispatching comes in a change of its own")]
 mod github;
 mod health;
 mod health_args;

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy_report, doctor,
-        explain, freeze_report, health, history, ids, init, lock, lock_break, lock_run, rollback,
-        session, state, status, verify,
+        event, explain, freeze_report, health, history, ids, init, lock, lock_break, lock_run,
+        rollback, session, state, status, verify,
     },
     exit, view,
 };
@@ -49,6 +49,7 @@ const REPORTS: &[Report] = &[
         of::<freeze_report::Report>,
     ),
     ("govctl.health/1", "Answer of `health`", of::<health::Report>),
+    ("govctl.event/1", "Answer of `event`", of::<event::Report>),
     ("govctl.history/1", "One entry of `history`", of::<history::Line>),
     ("govctl.id-next/1", "Answer of `ids next`", of::<ids::Next>),
     (

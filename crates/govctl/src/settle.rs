@@ -8,6 +8,7 @@ use release_policy::{Delivery, HandledOutcome};
 
 use crate::{
     context::Context,
+    dispatch,
     evidence::Evidence,
     exit::CliError,
     facts,
@@ -24,6 +25,8 @@ pub(crate) enum Settled {
     TakenBack,
     /// It is live: what runs says so itself.
     Live,
+    /// GitHub has said how its run ended, and that is recorded.
+    Recorded,
     /// The command runs on, without the govctl that started it.
     Running(Holder),
     /// It is still unknown. This is what was looked at.
@@ -51,6 +54,12 @@ pub(crate) fn settle(
             return Ok(Settled::TakenBack);
         }
         Evidence::Running(command) => return Ok(Settled::Running(command)),
+        Evidence::Dispatched(record) => {
+            match dispatch::settle(context, project, sha, &record, out)? {
+                None => return Ok(Settled::Recorded),
+                Some(looked_at) => vec![looked_at],
+            }
+        }
         Evidence::Nothing { looked_at } => vec![looked_at],
     };
     match health.map(|check| names_only(context, project, sha, check)).transpose()? {

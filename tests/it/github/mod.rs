@@ -2,6 +2,9 @@
 
 mod asking;
 mod deploy_script;
+mod dispatching;
+mod events;
+mod model;
 mod rules;
 mod workflows;
 

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, time::Duration};
 
 use booty_state::{DeliveryId, Sha};
-use clap::Args;
+use clap::{Args, FromArgMatches};
 use flock_guard::LockGuard;
 use release_policy::{Reason, decide};
 
@@ -12,9 +12,10 @@ use crate::{
     attempt::{self, Attempt, Breaking, Outcome},
     commands::deploy_report::Report,
     context::Context,
-    duration,
-    exit::{CliError, Exit},
+    dispatch, duration,
+    exit::{CliError, Exit, Kind},
     facts::{Question, gather},
+    github::hub::Hub,
     health::Check,
     health_args::HealthArgs,
     output::Output,
@@ -27,6 +28,10 @@ use crate::{
 ///
 /// The command runs with DEPLOY_SHA, DEPLOY_REPO, DEPLOY_ENVIRONMENT, DEPLOY_PREVIOUS_SHA and
 /// GOVCTL_FENCE in its environment, in the workspace, as a process group of its own.
+///
+/// Without a command, and with GITHUB_TOKEN, it dispatches the deploy workflow of the policy with
+/// the commit as its input `sha`, and watches its run to the end: --timeout says how long, and
+/// --no-wait not at all. Who has not seen the end exits 6; `govctl resolve SHA` asks GitHub.
 ///
 /// 5 failed deploys in a row open the breaker deploy-ENVIRONMENT, which holds the others for 10
 /// minutes; then one goes out as a trial, and that decides.
@@ -45,9 +50,13 @@ pub(crate) struct DeployArgs {
     /// Only decide: claim nothing, run nothing
     #[arg(long)]
     dry_run: bool,
-    /// Stop the command after this long: TERM to its group, after 10 s KILL
+    /// Stop the command after this long: TERM to its group, after 10 s KILL. A workflow's run is
+    /// watched for this long [default there: 30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Duration>,
+    /// Do not watch the run of a workflow that was dispatched
+    #[arg(long, conflicts_with_all = ["command", "timeout"])]
+    no_wait: bool,
     /// Start the command once more for a commit that was handled before
     #[arg(long, requires = "reason")]
     redeploy: bool,
@@ -67,32 +76,69 @@ pub(crate) struct DeployArgs {
 pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
     let sha = project.commit(&args.sha)?;
-    if args.command.is_empty() && !args.dry_run {
-        let message = format!("no command to deploy {} with", sha.short());
-        return Err(
-            CliError::usage(message).hint(format!("govctl deploy {} -- ./deploy.sh", sha.short()))
-        );
+    let hub = match args.command.is_empty() && !args.dry_run {
+        true => Some(dispatch::hub(context, &project, &sha)?),
+        false => None,
+    };
+    let (report, exit) = decided_and_done(args, context, &project, &sha, hub.as_ref(), out)?;
+    if report.delivery_id.is_none() {
+        // Nothing was tried, so an answer that cannot be given is no answer.
+        out.announce(&report)?;
+        out.report(&report)?;
+        return Ok(exit);
     }
+    out.report_done(&report);
+    out.announce_done(&report);
+    Ok(exit)
+}
+
+/// Deploys by dispatch on behalf of an event: nobody watches, another event tells the end.
+pub(super) fn unwatched(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    hub: &Hub,
+    out: &Output,
+) -> Result<(Report, Exit), CliError> {
+    // As a person would type it, so that every default is the same.
+    let command = DeployArgs::augment_args(clap::Command::new("deploy")).no_binary_name(true);
+    let args = command
+        .try_get_matches_from(["--no-wait", sha.as_str()])
+        .and_then(|matches| DeployArgs::from_arg_matches(&matches))
+        .map_err(|error| CliError::broken("cannot ask for a deploy").because(&error))?;
+    decided_and_done(&args, context, project, sha, Some(hub), out)
+}
+
+/// Decides, acts if that may go out, and tells GitHub if that is where it is deployed.
+fn decided_and_done(
+    args: &DeployArgs,
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    hub: Option<&Hub>,
+    out: &Output,
+) -> Result<(Report, Exit), CliError> {
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
-    let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
+    let lock = if args.dry_run { None } else { Some(attempt::lock(context, project, out)?) };
     if lock.is_some() {
-        for cut_off in settle::unknown(context, &project, &sha)? {
+        for cut_off in settle::unknown(context, project, sha)? {
             let health = args.health.check(context, cut_off.as_str())?;
-            settle::settle(context, &project, &cut_off, health.as_ref(), out)?;
+            settle::settle(context, project, &cut_off, health.as_ref(), out)?;
         }
     }
-    let (view, again) = decision(args, context, &project, &sha, lock.is_some(), out)?;
+    let (view, again) = decision(args, context, project, sha, lock.is_some(), out)?;
     let mut report = Report::of(view);
 
     let reason = report.view.decision.reason;
     let goes_out = report.view.allows() && reason != Reason::AlreadyDeployed;
     let Some(lock) = lock.filter(|_| goes_out) else {
-        let exit = report.not_attempted(&sha, args.dry_run);
-        out.announce(&report)?;
-        out.report(&report)?;
-        return Ok(exit);
+        let exit = report.not_attempted(sha, args.dry_run);
+        report.tell(context, project, hub, sha, out);
+        return Ok((report, exit));
     };
-    out.say(&report.view)?;
+    if !args.no_wait {
+        out.say(&report.view)?;
+    }
     let health = args.health.check(context, sha.as_str())?;
     let order = Order {
         argv: &args.command,
@@ -100,12 +146,20 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
         again: again.as_deref(),
         breaking: Breaking::Asked,
         health: health.as_ref(),
+        hub: hub.map(|hub| (hub, if args.no_wait { Duration::ZERO } else { WATCH })),
     };
-    let exit = carry_out(&order, context, &project, &sha, &lock, &mut report, out)?;
-    out.report_done(&report);
-    out.announce_done(&report);
-    Ok(exit)
+    let exit = carry_out(&order, context, project, sha, &lock, &mut report, out);
+    if exit.as_ref().is_err_and(|error| error.kind == Kind::Unknown) {
+        report.outcome = "unknown";
+    }
+    // Whoever waits for the lock need not wait for what GitHub is told.
+    lock.release();
+    report.tell(context, project, hub, sha, out);
+    Ok((report, exit?))
 }
+
+/// How long the run of a workflow is watched unless the caller says otherwise.
+const WATCH: Duration = Duration::from_secs(30 * 60);
 
 fn decision(
     args: &DeployArgs,
@@ -141,6 +195,8 @@ pub(super) struct Order<'a> {
     pub(super) breaking: Breaking,
     /// What has to be well afterwards.
     pub(super) health: Option<&'a Check>,
+    /// Where a workflow is dispatched instead of the command, and how long its run is watched.
+    pub(super) hub: Option<(&'a Hub, Duration)>,
 }
 
 /// Makes the attempt that was decided on, and puts what came of it into the report.
@@ -167,6 +223,10 @@ pub(super) fn carry_out(
         health: order.health,
     };
     report.delivery_id = Some(attempt.delivery_id.to_string());
+    if let Some((hub, patience)) = order.hub {
+        let outcome = attempt.dispatch(hub, order.timeout.unwrap_or(patience), out)?;
+        return Ok(report.dispatched(outcome));
+    }
     match attempt.run(order.argv, order.timeout, out)? {
         Outcome::LostTo(by) => {
             report.delivery_id = Some(by);

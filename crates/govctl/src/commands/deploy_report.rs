@@ -2,13 +2,20 @@
 
 use std::fmt;
 
-use booty_state::Sha;
+use booty_state::{DeployResult, Sha};
 use release_policy::Reason;
 use serde::Serialize;
 
 use crate::{
+    context::Context,
+    dispatch,
     exit::Exit,
-    output::{BAD, GOOD, clean},
+    github::{
+        hub::Hub,
+        told::{self, News},
+    },
+    output::{BAD, GOOD, Output, clean},
+    project::Project,
     ran::Ran,
     view::{DecisionView, short},
 };
@@ -32,12 +39,15 @@ pub(crate) struct Report {
     duration_ms: Option<u128>,
     /// Whether production was healthy afterwards; `null` if nobody looked.
     health: Option<bool>,
-    /// The workflow run. Nothing starts one yet.
+    /// The number of the workflow run; `null` if none was dispatched, or it is not known.
     run_id: Option<u64>,
     /// Where the workflow run can be looked at.
     run_url: Option<String>,
     #[serde(skip)]
     ran: Option<Ran>,
+    /// GitHub's word for how the run ended.
+    #[serde(skip)]
+    run_result: Option<String>,
 }
 
 impl Report {
@@ -52,6 +62,7 @@ impl Report {
             run_id: None,
             run_url: None,
             ran: None,
+            run_result: None,
         }
     }
 
@@ -64,6 +75,50 @@ impl Report {
         let exit = ran.exit();
         self.ran = Some(ran);
         exit
+    }
+
+    /// The answer where a workflow was dispatched.
+    pub(super) fn dispatched(&mut self, outcome: dispatch::Outcome) -> Exit {
+        let (run, exit) = match outcome {
+            dispatch::Outcome::LostTo(by) => {
+                self.delivery_id = Some(by);
+                return Exit::No;
+            }
+            dispatch::Outcome::NotStarted { signal } => return Exit::Signal(signal),
+            dispatch::Outcome::Ended { run, result, took } => {
+                let is_success = result == DeployResult::Success;
+                self.outcome = if is_success { "success" } else { "failure" };
+                self.duration_ms = Some(took.as_millis());
+                self.run_result = Some(result.to_string());
+                (Some(run), if is_success { Exit::Yes } else { Exit::Failed })
+            }
+            dispatch::Outcome::Open { run, signal } => {
+                self.outcome = "unknown";
+                (run, signal.map_or(Exit::Unknown, Exit::Signal))
+            }
+        };
+        self.run_id = run.as_ref().map(|run| run.id);
+        self.run_url = run.and_then(|run| run.html_url);
+        exit
+    }
+
+    /// Tells GitHub, if that is where it is deployed.
+    pub(super) fn tell(
+        &self,
+        context: &Context,
+        project: &Project,
+        hub: Option<&Hub>,
+        sha: &Sha,
+        out: &Output,
+    ) {
+        let Some(hub) = hub else { return };
+        let news = News {
+            outcome: self.outcome,
+            decision: Some(&self.view.decision),
+            how: self.run_result.as_deref(),
+            run_url: self.run_url.as_deref(),
+        };
+        told::tell(context, project, hub, sha, news, out);
     }
 
     /// The answer where nothing is run.
@@ -108,10 +163,37 @@ impl fmt::Display for Report {
                 let ran = clean(&ran.to_string()).into_owned();
                 write!(f, "{BAD}FAILED{BAD:#}  {sha} to {environment}: {ran}  ({delivery})")
             }
+            ("success" | "failure" | "unknown", None) if self.delivery_id.is_some() => self.run(f),
             (_, None) if self.delivery_id.is_some() => {
                 write!(f, "{BAD}NOT RUN{BAD:#}  {sha} is handled by delivery {delivery}")
             }
             _ => self.view.fmt(f),
+        }
+    }
+}
+
+impl Report {
+    /// What came of a dispatch.
+    fn run(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decision = &self.view.decision;
+        let (sha, environment) = (short(&decision.sha), clean(&decision.environment));
+        let run = self.run_id.map(|id| format!("run {id}"));
+        let run = run.unwrap_or_else(|| "a run whose number is not known".to_owned());
+        let url = clean(self.run_url.as_deref().unwrap_or_default()).into_owned();
+        match self.outcome {
+            "success" => {
+                write!(f, "{GOOD}DEPLOYED{GOOD:#}  {sha} to {environment} by {run}  {url}")
+            }
+            "failure" => {
+                let result = clean(self.run_result.as_deref().unwrap_or("failure"));
+                let what = format!("{run} ended with {result}");
+                write!(f, "{BAD}FAILED{BAD:#}  {sha} to {environment}: {what}  {url}")
+            }
+            _ => {
+                let what = format!("by {run}, which nobody has seen end");
+                writeln!(f, "{BAD}DISPATCHED{BAD:#}  {sha} to {environment} {what}  {url}")?;
+                write!(f, "\n  to see how it ended:\n    govctl resolve {sha}")
+            }
         }
     }
 }

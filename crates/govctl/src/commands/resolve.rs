@@ -21,8 +21,8 @@ use crate::{
 ///
 /// A deploy whose run was killed leaves an unknown outcome, which holds further deploys. Without
 /// --as, what can be proven is settled: a command that never started is taken back, and a commit
-/// that a health check names, as the only one of those on record, is live. With --as you say what
-/// you have seen on production.
+/// that a health check names, as the only one of those on record, is live; GitHub is asked how a
+/// workflow that was dispatched ended. With --as you say what you have seen on production.
 ///
 /// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
 /// its group, after 10 s KILL. That is a failure unless --as says otherwise.
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
     };
     let said = args.settle_as.map(DeployResult::from);
     let result = match settle::settle(context, &project, &sha, health.as_ref(), out)? {
-        Settled::TakenBack | Settled::Live => None,
+        Settled::TakenBack | Settled::Live | Settled::Recorded => None,
         Settled::Running(command) if args.stop => {
             stop(&sha, &command)?;
             out.note(&format!("note: stopped {}", clean(&command.to_string())));

@@ -108,6 +108,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
         again: again.as_deref(),
         breaking: Breaking::PassedBy,
         health: health.as_ref(),
+        hub: None,
     };
     let exit = carry_out(&order, context, &project, &way.good, &lock, &mut report.deploy, out)?;
     out.report_done(&report);

@@ -88,9 +88,7 @@ impl From<Failure> for CliError {
         let error = CliError::from_error(Kind::Broken, &failure);
         match failure.status() {
             Some(401) => error.hint("the token is not valid: set GITHUB_TOKEN to one that is"),
-            Some(403) => {
-                error.hint("the token may not do that: docs/github.md lists what it needs")
-            }
+            Some(403) => error.hint("the token may not do that: the README lists what it needs"),
             Some(404) => error.hint(
                 "it is not there, or the token cannot see it: govctl status names the repository",
             ),

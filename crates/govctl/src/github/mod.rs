@@ -14,6 +14,7 @@
 //! | [`run`]: which run a dispatch made, how it ended | [`issues`]: the issue about a failed deploy |
 //! | [`wording`]: statuses and issues as people read them | |
 //! | | [`asked`]: what a decision learns from all of this |
+//! | [`event`]: what an event means | [`told`]: what GitHub is told about a commit |
 //! | [`secret`]: a text that is never shown | |
 
 pub(crate) mod announcement;
@@ -21,6 +22,7 @@ pub(crate) mod asked;
 pub(crate) mod client;
 pub(crate) mod compare;
 pub(crate) mod escape;
+pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod headers;
 pub(crate) mod hub;
@@ -30,4 +32,5 @@ pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod surroundings;
 pub(crate) mod templates;
+pub(crate) mod told;
 pub(crate) mod wording;

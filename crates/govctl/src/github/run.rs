@@ -24,6 +24,12 @@ pub(crate) struct WorkflowRuns {
 }
 
 impl WorkflowRun {
+    /// A run that has just begun, before anybody looked at it.
+    pub(crate) fn begun(id: u64, html_url: Option<String>) -> WorkflowRun {
+        let (display_title, event, status, conclusion) = (None, None, None, None);
+        WorkflowRun { id, html_url, display_title, event, status, conclusion }
+    }
+
     /// How it ended, in GitHub's word, if it has ended.
     pub(crate) fn result(&self) -> Option<DeployResult> {
         let ended = self.status.as_deref() == Some("completed");

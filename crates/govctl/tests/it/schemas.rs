@@ -119,6 +119,7 @@ const RUNS: &[(&[&str], i32)] = &[
     (&["session", "create", "planner", "--metadata", "topic=ships"], 0),
     (&["session", "list"], 0),
     (&["session", "touch", "sess_gone"], 1),
+    (&["event", "--name", "push", "event.json", "--repo", "acme/shop"], 0),
     (&["init"], 0),
     (&["state", "check"], 0),
     (&["state", "restore", "delivery_ids.json", "--force"], 0),
@@ -138,6 +139,8 @@ fn every_answer_is_what_its_schema_says_and_every_schema_has_an_answer() {
     bench.given(".booty.yml", "test_command: 'true'\nrelease_governor:\n  cooldown_minutes: 5\n");
     let export = r#"{"schema": "govctl.state-export/1", "exported_at": "", "files": []}"#;
     bench.given("export.json", export);
+    bench.given(".booty.yml", "release_governor:\n  cooldown_minutes: 5\n");
+    bench.given("event.json", "{\"repository\": {\"full_name\": \"acme/shop\"}}");
     bench.given("paths", "docs/a.md\ndb/migrations/1.sql\n");
     let mut seen = BTreeSet::new();
     let mut look = |ran: Ran| seen.extend(entries(&ran.json()).iter().map(file_name));

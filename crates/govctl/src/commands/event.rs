@@ -1,0 +1,276 @@
+//! `govctl event`
+
+use std::{
+    fmt, fs,
+    io::{self, Read},
+};
+
+use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, Sha, Subject};
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    attempt,
+    commands::{deploy, deploy_report},
+    context::Context,
+    dispatch,
+    evidence::Evidence,
+    exit::{CliError, Exit, Kind},
+    github::{
+        event::{Event, understood},
+        run::WorkflowRun,
+        told::{self, News},
+    },
+    output::{Output, clean},
+    project::Project,
+    settle,
+    view::short,
+};
+
+/// Handle one event of GitHub, once
+///
+/// A verification that ended well is decided and, if that is ALLOW, its commit is deployed by
+/// dispatching the workflow; a deploy workflow that ended is recorded. Everything else is
+/// ignored. It needs GITHUB_TOKEN.
+///
+/// Exits 0 when it was handled or ignored, 1 for HOLD and for what was handled before, 2 for a
+/// payload that is not one of this repository, 6 when a deploy was dispatched, whose end is
+/// another event.
+#[derive(Args, Debug)]
+pub(crate) struct EventArgs {
+    /// The name of the event: the header X-GitHub-Event
+    #[arg(long)]
+    name: String,
+    /// Its id, the header X-GitHub-Delivery: what has it was handled [default: $GOVCTL_DELIVERY_ID]
+    #[arg(long, value_name = "ID")]
+    delivery_id: Option<String>,
+    /// The payload, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+}
+
+/// What a payload may be long: what GitHub sends at most.
+pub(crate) const LIMIT_BYTES: u64 = 25 << 20;
+
+pub(crate) fn run(args: &EventArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
+    let project = Project::open(context, out)?;
+    let payload = payload(&args.file)?;
+    let policy = project.governor.policy();
+    let event = understood(&args.name, &payload, &project.repo, policy).map_err(CliError::usage)?;
+    let id = match &args.delivery_id {
+        Some(id) => Some(id.as_str()),
+        None => context.variable("GOVCTL_DELIVERY_ID")?,
+    };
+    if id == Some("") {
+        return Err(CliError::usage("the id of the delivery is empty"));
+    }
+    let mut report = Report::of(&event, id);
+    let keys = keys(&project, &event, id)?;
+    let Some(held) = claimed(context, &keys, id)? else {
+        report.action = Action::Duplicate;
+        out.report(&report)?;
+        return Ok(Exit::No);
+    };
+    let exit = handled(context, &project, event, &mut report, out).inspect_err(|error| {
+        // What has changed nothing may come again.
+        if error.kind != Kind::Unknown {
+            held.iter().for_each(|(key, id)| {
+                context.deliveries().give_back(key, id).ok(); // It is an error already.
+            });
+        }
+    })?;
+    out.report_done(&report);
+    Ok(exit)
+}
+
+fn handled(
+    context: &Context,
+    project: &Project,
+    event: Event,
+    report: &mut Report,
+    out: &Output,
+) -> Result<Exit, CliError> {
+    match event {
+        Event::Ignored { why } => {
+            report.why = Some(why);
+            Ok(Exit::Yes)
+        }
+        Event::Verified { sha, result: DeployResult::Success, .. } => {
+            report.action = Action::Decided;
+            let hub = dispatch::hub(context, project, &sha)?;
+            let (deploy, exit) = deploy::unwatched(context, project, &sha, &hub, out)?;
+            report.deploy = Some(deploy);
+            Ok(exit)
+        }
+        Event::Verified { sha, result, .. } => {
+            report.action = Action::Recorded;
+            report.why = Some(format!("the verification ended with {result}"));
+            if let Some(hub) = context.hub(project)? {
+                let how = result.to_string();
+                let news =
+                    News { outcome: "unverified", decision: None, how: Some(&how), run_url: None };
+                told::tell(context, project, &hub, &sha, news, out);
+            }
+            Ok(Exit::Yes)
+        }
+        Event::Deployed { sha, run, result, .. } => {
+            report.why = ended(context, project, &sha, &run, &result, out)?;
+            if report.why.is_none() {
+                report.action = Action::Recorded;
+            }
+            Ok(Exit::Yes)
+        }
+    }
+}
+
+/// Records how the run of a deploy ended. Returns why not, if it is none of ours.
+fn ended(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    run: &WorkflowRun,
+    result: &DeployResult,
+    out: &Output,
+) -> Result<Option<String>, CliError> {
+    // Whoever watches the run holds it, and records the end itself.
+    let lock = attempt::lock(context, project, out)?;
+    let is_open = settle::unknown(context, project, sha)?.contains(sha);
+    let is_ours = match Evidence::of(context, project, sha)? {
+        Evidence::Dispatched(record) => {
+            record.run_id.is_none_or(|id| id == run.id) && run.id > record.after_run
+        }
+        _ => false,
+    };
+    if !is_open || !is_ours {
+        return Ok(Some("nothing that was dispatched here waits for that run".to_owned()));
+    }
+    dispatch::recorded(context, project, sha, run.id, result, out)?;
+    lock.release();
+    if let Some(hub) = context.hub(project)? {
+        let how = result.to_string();
+        let outcome = if *result == DeployResult::Success { "success" } else { "failure" };
+        let url = run.html_url.as_deref();
+        let news = News { outcome, decision: None, how: Some(&how), run_url: url };
+        told::tell(context, project, &hub, sha, news, out);
+    }
+    Ok(None)
+}
+
+/// What is claimed so that an event is handled once: its delivery, and its run.
+fn keys(project: &Project, event: &Event, id: Option<&str>) -> Result<Vec<DeliveryKey>, CliError> {
+    let run = match event {
+        Event::Ignored { .. } => return Ok(Vec::new()),
+        Event::Verified { run, attempt, .. } => format!("verify_run_{run}_{attempt}"),
+        Event::Deployed { run, attempt, .. } => format!("deploy_run_{}_{attempt}", run.id),
+    };
+    let words = id.map(|id| format!("event_{id}")).into_iter().chain([run]);
+    let keys = words.map(|word| {
+        let subject: Subject = word.parse().map_err(|error| {
+            CliError::usage("the id of the delivery is not one of GitHub").because(&error)
+        })?;
+        Ok(DeliveryKey::new(project.repo.clone(), subject))
+    });
+    keys.collect()
+}
+
+/// Claims all of them, or none and `None` if one was claimed before.
+fn claimed(
+    context: &Context,
+    keys: &[DeliveryKey],
+    id: Option<&str>,
+) -> Result<Option<Vec<(DeliveryKey, DeliveryId)>>, CliError> {
+    let deliveries = context.deliveries();
+    let by: DeliveryId =
+        format!("event-{}", id.unwrap_or("without-an-id")).parse().map_err(|error| {
+            CliError::usage("the id of the delivery cannot be kept").because(&error)
+        })?;
+    let mut held = Vec::new();
+    for key in keys {
+        if let Claim::Already { .. } = deliveries.claim(key, &by)? {
+            return Ok(None);
+        }
+        held.push((key.clone(), by.clone()));
+    }
+    Ok(Some(held))
+}
+
+fn payload(file: &str) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let read = match file {
+        "-" => io::stdin().take(LIMIT_BYTES + 1).read_to_end(&mut bytes),
+        file => {
+            fs::File::open(file).and_then(|file| file.take(LIMIT_BYTES + 1).read_to_end(&mut bytes))
+        }
+    };
+    read.map_err(|error| {
+        CliError::usage(format!("cannot read the payload from `{file}`")).because(&error)
+    })?;
+    if bytes.len() as u64 > LIMIT_BYTES {
+        return Err(CliError::usage(format!(
+            "the payload in `{file}` is longer than any of GitHub"
+        )));
+    }
+    Ok(bytes)
+}
+
+/// What was done about an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Action {
+    /// Nothing: it does not matter here.
+    Ignored,
+    /// Nothing: it was handled before.
+    Duplicate,
+    /// Its commit was decided, and deployed if that may go out.
+    Decided,
+    /// How something ended is on record now.
+    Recorded,
+}
+
+/// What was decided and done.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
+    schema: &'static str,
+    /// What was done.
+    action: Action,
+    /// The id of the delivery, if it has one.
+    delivery_id: Option<String>,
+    /// The commit that it is about.
+    sha: Option<String>,
+    /// Why nothing more was done.
+    why: Option<String>,
+    /// What was decided about the commit, and what came of it.
+    deploy: Option<deploy_report::Report>,
+}
+
+impl Report {
+    fn of(event: &Event, id: Option<&str>) -> Report {
+        let sha = match event {
+            Event::Ignored { .. } => None,
+            Event::Verified { sha, .. } | Event::Deployed { sha, .. } => Some(sha.to_string()),
+        };
+        Report {
+            schema: "govctl.event/1",
+            action: Action::Ignored,
+            delivery_id: id.map(str::to_owned),
+            sha,
+            why: None,
+            deploy: None,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sha = self.sha.as_deref().map(short).unwrap_or_default();
+        let why = clean(self.why.as_deref().unwrap_or_default());
+        match (self.action, &self.deploy) {
+            (Action::Decided, Some(deploy)) => deploy.fmt(f),
+            (Action::Duplicate, _) => write!(f, "handled before; nothing was done  {sha}"),
+            (Action::Ignored, _) => write!(f, "ignored: {why}  {sha}"),
+            _ => write!(f, "recorded  {sha}  {why}"),
+        }
+    }
+}
