@@ -15,6 +15,7 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct DecisionView {
+    /// What this is, and its version.
     schema: &'static str,
     #[serde(flatten)]
     pub(crate) decision: Decision,

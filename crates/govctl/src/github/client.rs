@@ -45,7 +45,6 @@ pub(crate) struct Client {
     base: String,
     token: Secret,
     agent: Agent,
-    patience: Duration,
 }
 
 /// An answer with one of the statuses 200 to 299, or 304.
@@ -68,12 +67,7 @@ impl Client {
     /// A client for the server at `base`, without a slash at its end.
     pub(crate) fn new(base: &str, token: Secret) -> Client {
         let base = base.trim_end_matches('/').to_owned();
-        Client { base, token, agent: http::agent(LIMIT), patience: PATIENCE }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn with_patience(self, patience: Duration) -> Client {
-        Client { patience, ..self }
+        Client { base, token, agent: http::agent(LIMIT) }
     }
 
     /// Reads `path`, which begins with a slash.
@@ -173,7 +167,7 @@ impl Client {
                     Some(Duration::from_millis(100) * 3_u32.pow(tries))
                 }
             };
-            let left = self.patience.saturating_sub(started.elapsed());
+            let left = PATIENCE.saturating_sub(started.elapsed());
             match wait.filter(|wait| *wait <= left && tries < TRIES) {
                 Some(wait) => {
                     tracing::info!(asked, ?wait, %cause, "asking GitHub once more");
