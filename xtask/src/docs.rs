@@ -16,7 +16,13 @@ const INTRODUCTION: &str = "\
 
 What `govctl --help` says, command by command. This page is generated: after a change to the
 command line, run `cargo xtask docs` and commit the result with it.
+
+The global options are described once, with `govctl` itself. Every command takes them, before and
+after its name.
 ";
+
+/// The heading of what every command repeats, at the end of its help.
+const GLOBAL: &str = "\nGlobal options:\n";
 
 /// Far more than any command line needs; a program that repeats itself must not loop for ever.
 const DEEPEST: usize = 5;
@@ -88,7 +94,8 @@ fn describe(
     // A program that does not speak yet has nothing to show.
     if !text.trim().is_empty() {
         *page += &format!("\n## `{}`\n\n```text\n", [&["govctl"], words].concat().join(" "));
-        for line in text.trim().lines() {
+        let own = if words.is_empty() { None } else { text.split_once(GLOBAL) };
+        for line in own.map_or(text.as_str(), |(own, _)| own).trim().lines() {
             *page += line.trim_end();
             page.push('\n');
         }
@@ -140,6 +147,9 @@ Commands:
 
 Options:
   -h, --help  Print help
+
+Global options:
+      --json  Print JSON
 ";
 
     fn fake(words: &[&str]) -> Result<String> {
@@ -147,7 +157,9 @@ Options:
             [] => ROOT.to_owned(),
             ["check"] => "Usage: govctl check <SHA>   \n\nMore.\n".to_owned(),
             ["lock"] => "Commands:\n  run  Run CMD under a lock\n".to_owned(),
-            ["lock", "run"] => "Usage: govctl lock run\n".to_owned(),
+            ["lock", "run"] => {
+                "Usage: govctl lock run\n\nGlobal options:\n      --json  Print JSON\n".to_owned()
+            }
             other => bail!("nobody has a command {other:?}"),
         })
     }
@@ -161,6 +173,13 @@ Options:
         assert_eq!(sections, expected);
         assert!(page.starts_with(INTRODUCTION));
         assert!(page.contains("\n```text\nUsage: govctl check <SHA>\n\nMore.\n```\n"), "{page}");
+    }
+
+    #[test]
+    fn global_options_are_described_once() {
+        let page = page(&fake).unwrap();
+        assert_eq!(page.matches("--json  Print JSON").count(), 1, "{page}");
+        assert!(page.ends_with("\n```text\nUsage: govctl lock run\n```\n"), "{page}");
     }
 
     #[test]
