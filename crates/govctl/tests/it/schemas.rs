@@ -139,7 +139,6 @@ fn every_answer_is_what_its_schema_says_and_every_schema_has_an_answer() {
     bench.given(".booty.yml", "test_command: 'true'\nrelease_governor:\n  cooldown_minutes: 5\n");
     let export = r#"{"schema": "govctl.state-export/1", "exported_at": "", "files": []}"#;
     bench.given("export.json", export);
-    bench.given(".booty.yml", "release_governor:\n  cooldown_minutes: 5\n");
     bench.given("event.json", "{\"repository\": {\"full_name\": \"acme/shop\"}}");
     bench.given("paths", "docs/a.md\ndb/migrations/1.sql\n");
     let mut seen = BTreeSet::new();
