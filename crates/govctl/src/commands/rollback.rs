@@ -98,10 +98,11 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
         return Ok(exit);
     };
     out.say(&report.deploy.view)?;
+    // Used wrongly, nothing is taken back.
+    let health = args.health.check(context, way.good.as_str())?;
     way.remember_bad(args.reason.as_deref(), context, &project, &release)?;
     report.rolled_back = way.bad.clone();
     let again = facts.order();
-    let health = args.health.check(context, way.good.as_str())?;
     let order = Order {
         argv: &args.command,
         timeout: args.timeout,

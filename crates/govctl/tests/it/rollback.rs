@@ -156,6 +156,17 @@ fn with_nothing_to_take_back_nothing_is_run() {
 }
 
 #[test]
+fn with_a_health_check_of_no_address_nothing_is_taken_back() {
+    let (bench, [_, live, _]) = two_live();
+    let variable = [("RELEASE_GOVERNOR_HEALTH_URL", "not an address")];
+    bench.run_with(&variable, &[&["rollback"], &SHIP[..]].concat()).exits(2);
+    let history = bench.run(&["history"]).exits(0).stdout();
+    assert!(!history.contains("rolled_back"), "{history}");
+    let held = at(&bench, "10:20:00", &["check", &live]).exits(0).json();
+    assert_eq!(held["reason"], "already_deployed", "it is not taken back");
+}
+
+#[test]
 fn a_dry_run_changes_nothing() {
     let (bench, [good, bad, _]) = two_live();
     // The workflow would do it.
