@@ -41,7 +41,7 @@ use std::{
     thread,
 };
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use signal_hook::consts::SIGXFSZ;
 
 use crate::{
@@ -99,13 +99,7 @@ fn usage(error: &clap::Error, out: &Output) -> ExitCode {
         error.print().ok(); // A closed pipe is not an error.
         return ExitCode::SUCCESS;
     }
-    // The first paragraph is what is wrong, with the names of missing arguments one a line.
-    let text = error.render().to_string();
-    let (wrong, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
-    let words: Vec<_> = wrong.trim_start_matches("error: ").split_whitespace().collect();
-    let mut ours = CliError::new(Kind::Usage, words.join(" ")).hint("govctl help");
-    let lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
-    ours.causes = lines.map(|line| clean(line).into_owned()).collect();
+    let ours = wrong_use(error);
     if out.is_json() {
         out.error(&ours);
     } else {
@@ -113,6 +107,23 @@ fn usage(error: &clap::Error, out: &Output) -> ExitCode {
         error.print().ok();
     }
     ExitCode::from(Kind::Usage.code())
+}
+
+/// A wrong use in our own words.
+fn wrong_use(error: &clap::Error) -> CliError {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Its text is the help of the whole command, which explains no error.
+        return CliError::usage("no command was given").hint("govctl help");
+    }
+    // The first paragraph is what is wrong, with the names of missing arguments one a line.
+    let text = error.render().to_string();
+    let (wrong, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let words: Vec<_> = wrong.trim_start_matches("error: ").split_whitespace().collect();
+    let mut ours = CliError::usage(words.join(" ")).hint("govctl help");
+    let says = |line: &&str| !line.is_empty() && !line.starts_with("For more information");
+    let lines = rest.lines().map(str::trim).filter(says);
+    ours.causes = lines.map(|line| clean(line).into_owned()).collect();
+    ours
 }
 
 #[cfg(test)]

@@ -97,6 +97,10 @@ fn the_missing_arguments_are_named_in_json_too() {
     assert_eq!(message, "the following required arguments were not provided: <SHA>");
     let causes = json["error"]["causes"].as_array().unwrap();
     assert!(causes[0].as_str().unwrap().starts_with("Usage: govctl deploy"), "{json}");
+    assert_eq!(causes.len(), 1, "what is no cause is not among them: {json}");
+    let json = bench.run(&["--json", "freeze"]).exits(2).json();
+    assert_eq!(json["error"]["message"], "no command was given");
+    assert_eq!(json["error"]["causes"], serde_json::json!([]), "not the whole help");
     // What follows `--` is the command's own.
     let ran = bench.run(&["deploy", "--", "curl", "--json"]).exits(2);
     assert_eq!(ran.stdout(), "");
