@@ -144,7 +144,7 @@ impl fmt::Display for HolderView {
             write!(f, " ({})", clean(command))?;
         }
         if let Some(seconds) = self.held_for_s {
-            write!(f, ", for {:?}", Duration::from_secs(seconds))?;
+            write!(f, ", for {seconds} s")?;
         }
         match (self.alive, self.why) {
             (Some(true), _) => write!(f, ", alive")?,

@@ -14,7 +14,7 @@ pub(crate) struct Mount {
     pub(crate) point: PathBuf,
     /// What the kernel calls its file system.
     pub(crate) kind: String,
-    /// The options of the mount, then those of its file system.
+    /// The options of the mount, then those of its file system, each once.
     pub(crate) options: Vec<String>,
 }
 
@@ -41,7 +41,13 @@ fn parse(line: &[u8]) -> Option<Mount> {
     let end = fields.iter().position(|field| *field == b"-")?;
     let text = |at: usize| fields.get(at).map(|field| String::from_utf8_lossy(field).into_owned());
     let (mount, file_system) = (text(5)?, text(end + 3)?);
-    let options = mount.split(',').chain(file_system.split(',')).map(str::to_owned).collect();
+    let mut options: Vec<String> = Vec::new();
+    for option in mount.split(',').chain(file_system.split(',')) {
+        // Most of them stand in both places, and are told once.
+        if !options.iter().any(|known| known == option) {
+            options.push(option.to_owned());
+        }
+    }
     Some(Mount { point: unescaped(fields.get(4)?), kind: text(end + 1)?, options })
 }
 
@@ -91,6 +97,6 @@ not a line of this kind
             assert_eq!((found.point.to_str(), found.kind.as_str()), (Some(point), kind), "{dir}");
         }
         let found = find(MOUNTINFO, Path::new("/srv/x")).unwrap();
-        assert_eq!(found.options, ["rw", "nosuid", "rw", "vers=4.2", "local_lock=none"]);
+        assert_eq!(found.options, ["rw", "nosuid", "vers=4.2", "local_lock=none"]);
     }
 }

@@ -63,7 +63,8 @@ fn who_holds_a_lock_is_shown_without_taking_it() {
     assert!(holder["held_for_s"].is_u64() && holder["hostname"].is_string());
     let text = bench.run(&["lock", "status"]).exits(0).stdout().to_owned();
     let begin = format!("{NAME}  held  by pid {} on ", std::process::id());
-    assert!(text.starts_with(&begin) && text.contains(", alive, this is you"), "{text}");
+    assert!(text.starts_with(&begin) && text.contains(" s, alive, this is you"), "{text}");
+    assert!(!text.contains("ns,"), "{text}");
     guard.check().unwrap();
     drop(guard);
 
