@@ -139,7 +139,7 @@ pub enum NoFallback {
     #[error(", and there is no backup of it")]
     Missing,
     /// It is damaged, too.
-    #[error(", and so is its backup `{place}`: {why}")]
+    #[error(", and its backup `{place}` is damaged, too: {why}")]
     Damaged {
         /// The backup.
         place: String,
