@@ -13,10 +13,14 @@ pub struct OpenDeploy {
     pub before: Option<Value>,
     /// Its process, if it was let go: from then on it may have done anything.
     pub command: Option<Value>,
-    /// No line was changed, removed or added since its start. Without that, a line that is
-    /// missing proves nothing.
+    /// No line was changed, removed or added since its start, and the log was not brought here
+    /// from elsewhere. Without that, a line that is missing proves nothing.
     pub is_whole: bool,
 }
+
+/// What the line of an import has in it: the log goes on here, and perhaps where it came from,
+/// too, with lines about what was running there.
+const IMPORTED: &str = "\"state_imported\"";
 
 impl AuditLog {
     /// Returns the last deploy of `sha` to `repo` if it was started and has no end, as far as
@@ -57,8 +61,8 @@ impl AuditLog {
                 Err(error) => return Err(error.into()),
             };
             if let Some((deploy, link)) = &mut open {
-                let fits = line.as_deref().is_some_and(|line| link.follow(line).is_ok());
-                deploy.is_whole &= fits;
+                let fits = |line: &str| link.follow(line).is_ok() && !line.contains(IMPORTED);
+                deploy.is_whole &= line.as_deref().is_some_and(fits);
             }
             let Some(line) = line.filter(|line| line.contains(sha.as_str())) else { continue };
             let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };

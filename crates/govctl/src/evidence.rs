@@ -42,7 +42,9 @@ impl Evidence {
 fn judge(open: OpenDeploy) -> Evidence {
     let Some(command) = open.command else {
         if !open.is_whole {
-            return nothing("the audit log: it was changed since the start, and proves nothing");
+            return nothing(
+                "the audit log: it was changed or imported since the start, and proves nothing",
+            );
         }
         return match (declared(open.before.as_ref()), open.delivery.parse()) {
             (Some(before), Ok(delivery_id)) => Evidence::NeverStarted { delivery_id, before },

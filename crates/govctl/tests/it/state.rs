@@ -265,6 +265,54 @@ fn an_export_is_read_back_to_the_byte() {
 }
 
 #[test]
+fn an_older_export_does_not_forget_what_was_deployed_since() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    bench.run(&["state", "export", "all.json"]).exits(0);
+    bench.deploy(OTHER, &[], "true").exits(0);
+    let log = bench.state_file("audit.jsonl");
+    for _ in 0..2 {
+        bench.run(&["state", "import", "all.json", "--force"]).exits(0);
+        let ran = bench.deploy(OTHER, &[], "true").exits(1);
+        assert!(ran.stdout().contains("redeploy_required"), "{}", ran.stdout());
+    }
+    assert_eq!(bench.runs(), 2);
+    assert!(bench.state_file("audit.jsonl").starts_with(&log));
+    bench.run(&["history", "--verify"]).exits(0);
+}
+
+#[test]
+fn what_was_about_to_start_when_it_was_exported_may_have_started() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    let log = bench.state_file("audit.jsonl");
+    let start = log.lines().next().unwrap();
+    assert!(start.contains("deploy_started"), "{start}");
+    let files = json!([{"path": "audit.jsonl", "text": format!("{start}\n")}]);
+    let bundle = json!({"schema": "govctl.state-export/1", "exported_at": "", "files": files});
+    bench.given("cut.json", &bundle.to_string());
+    bench.run(&["--state-dir", "new", "state", "import", "cut.json"]).exits(0);
+    bench.deploy(SHA, &["--state-dir", "new"], "true").exits(6);
+    assert_eq!(bench.runs(), 1);
+}
+
+#[test]
+fn nothing_is_imported_under_a_deploy_that_runs() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    bench.run(&["state", "export", "all.json"]).exits(0);
+    let before = bench.state_file("audit.jsonl");
+    let lock = LockFile::new(bench.path().join(STATE).join("locks/deploy-production.lock"));
+    let running = lock.exclusive(Wait::Never).unwrap();
+    let import = ["--lock-wait", "0", "state", "import", "all.json", "--force"];
+    let ran = bench.run(&import).exits(5);
+    assert!(ran.stderr().contains("nothing was imported"), "{}", ran.stderr());
+    assert_eq!(bench.state_file("audit.jsonl"), before);
+    running.release();
+    bench.run(&import).exits(0);
+}
+
+#[test]
 fn an_import_that_is_not_right_in_every_file_writes_nothing() {
     let bench = lived_in();
     bench.run(&["state", "export", "all.json"]).exits(0);

@@ -105,7 +105,10 @@ fn without_a_whole_backup_both_are_named_and_left_alone() {
                 ", and its backup `{bak}` is damaged, too: it is not a JSON object: expected value at line 2 column 12"
             ),
         ),
-        (Some("{\"count\": 13}"), format!(", and its backup `{bak}` is damaged, too: `count` is 13")),
+        (
+            Some("{\"count\": 13}"),
+            format!(", and its backup `{bak}` is damaged, too: `count` is 13"),
+        ),
         (Some(&edited), format!(", and its backup `{bak}` was changed outside the program")),
         (Some("{\"version\": 7}"), format!(", and its backup `{bak}` has the newer format 7")),
         (

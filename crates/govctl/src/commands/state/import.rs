@@ -9,18 +9,18 @@ use std::{
 use atomic_file::{Backup, Options};
 use booty_state::AuditLog;
 use clap::Args;
-use flock_guard::LockFile;
+use flock_guard::{LockError, LockFile, LockGuard};
 use serde::Serialize;
 use state_store::{Condition, Key, StoreError, Written, create_private_dir};
 
 use crate::{
     commands::state::{
         export::{Bundle, File, SCHEMA},
-        write_down,
+        line,
     },
     context::Context,
     documents::{self, AUDIT, SESSIONS},
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, Kind},
     output::{Output, clean},
 };
 
@@ -29,7 +29,9 @@ use crate::{
 /// All of it is checked before anything is written. The audit log comes first: whatever is cut
 /// off, no commit looks as if it had never been deployed, and importing the same again with
 /// --force ends it. Refuses if there is a state already, unless --force overwrites it; then the
-/// versions before stay as backups, and files that are not in the import stay as they are.
+/// versions before stay as backups, and files that are not in the import stay as they are. An
+/// audit log that goes on where the imported one ends stays, too: what was deployed since is not
+/// forgotten. Waits for a deploy that runs, and exits 5 if that takes longer than --lock-wait.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// What was exported; `-` reads stdin
@@ -55,19 +57,45 @@ pub(crate) fn run(args: &ImportArgs, context: &Context, out: &Output) -> Result<
         return Err(CliError::usage(message).hint("govctl --state-dir DIR state import FILE"));
     }
     create_private_dir(&context.state_dir)?;
+    let _deploys = no_deploy_runs(context)?;
     // What knows everything first, then what decides whether a commit was handled.
     let rank = |path: &str| {
         [AUDIT, "delivery_ids.json", "release.json"].iter().position(|first| *first == path)
     };
     files.sort_by_key(|file| rank(&file.path).unwrap_or(usize::MAX));
-    for file in &files {
+    let (logs, others): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.path == AUDIT);
+    for file in logs {
         write(context, file)?;
     }
+    // Before the rest: from this line on nobody takes the log for a proof that a command which
+    // was about to start when it was exported has not.
     let from = args.file.display().to_string();
-    write_down(context, "state_imported", &from, None);
+    context.audit().append(&line(context, "state_imported", &from, None))?;
+    for file in others {
+        write(context, file)?;
+    }
     let files = files.into_iter().map(|file| file.path).collect();
     out.report(&Imported { schema: "govctl.state-import/1", files })?;
     Ok(Exit::Yes)
+}
+
+/// Keeps every deploy out that has ever taken a lock here: one that runs counts on its claim.
+fn no_deploy_runs(context: &Context) -> Result<Vec<LockGuard>, CliError> {
+    let names = context.lock_names()?;
+    let of_deploys = names.iter().filter(|name| name.as_str().starts_with("deploy-"));
+    of_deploys
+        .map(|name| {
+            context.lock(name).exclusive(context.lock_wait).map_err(|error| {
+                let message = format!("cannot take the lock `{name}`; nothing was imported");
+                match error {
+                    LockError::Busy { .. } => CliError::new(Kind::Busy, message)
+                        .because(&error)
+                        .hint("wait longer with --lock-wait 15m"),
+                    _ => CliError::broken(message).because(&error),
+                }
+            })
+        })
+        .collect()
 }
 
 fn read(path: &Path) -> Result<Bundle, CliError> {
@@ -179,6 +207,9 @@ fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliE
         }
         false => None,
     };
+    if path.ends_with(AUDIT) && fs::read(path).is_ok_and(|there| there.starts_with(contents)) {
+        return Ok(()); // It knows all of that, and perhaps what was deployed since.
+    }
     let options = Options::new().mode_if_new(0o600).backup(Backup::Beside);
     options
         .replace(path, contents)

@@ -60,11 +60,16 @@ pub(crate) fn run(
 
 /// Adds a line about what a person has done. It stays done if the line cannot be written.
 fn write_down(context: &Context, what: &str, file: &str, why: Option<&str>) {
-    let mut entry = NewEntry::new(context.now().into(), context.who(), what)
-        .changing(serde_json::Value::Null, serde_json::json!({ "file": file }));
-    entry.why = why.map(str::to_owned);
-    if let Err(error) = context.audit().append(&entry) {
+    if let Err(error) = context.audit().append(&line(context, what, file, why)) {
         let error = CliError::from(error);
         tracing::error!(%error, "it is done, but its line in the audit log is missing");
     }
+}
+
+/// The line about what a person does with a file.
+fn line(context: &Context, what: &str, file: &str, why: Option<&str>) -> NewEntry {
+    let mut entry = NewEntry::new(context.now().into(), context.who(), what)
+        .changing(serde_json::Value::Null, serde_json::json!({ "file": file }));
+    entry.why = why.map(str::to_owned);
+    entry
 }
