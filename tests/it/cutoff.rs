@@ -106,7 +106,7 @@ fn a_claim_without_a_start_is_unknown_too() {
 
 #[test]
 fn a_lost_delivery_cache_does_not_deploy_twice() {
-    let (stage, _) = cut_off();
+    let (stage, head) = cut_off();
     stage
         .govctl("resolve HEAD --as success")
         .run()
@@ -116,7 +116,17 @@ fn a_lost_delivery_cache_does_not_deploy_twice() {
     let remove = |name: &str| std::fs::remove_file(stage.state().join(name)).unwrap();
     remove("delivery_ids.json");
     stage.repository.commit("b.txt", "b");
+    // Its backup lacks the last claim, and the audit log has it.
     let run = stage.govctl("deploy HEAD -- ran").run();
-    run.stderr_has("it is missing, but its backup").exit(Exit::Broken);
-    assert_eq!(stage.ran().len(), 2);
+    run.stderr_has("it is missing, but its backup").stdout_has("DEPLOYED").exit(Exit::Yes);
+    assert_eq!(stage.ran().len(), 3);
+    let has = stage.govctl(&format!("delivery has local/shop {head}")).run();
+    has.stdout_has("govctl-").exit(Exit::Yes);
+    // Without a backup nobody knows what is missing.
+    remove("delivery_ids.json.bak");
+    stage.edit("delivery_ids.json", |text| text.replacen("\": ", "\"; ", 1));
+    stage.repository.commit("c.txt", "c");
+    let run = stage.govctl("deploy HEAD -- ran").run();
+    run.stderr_has("is damaged, and there is no backup of it").exit(Exit::Broken);
+    assert_eq!(stage.ran().len(), 3);
 }
