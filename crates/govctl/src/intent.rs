@@ -93,32 +93,43 @@ impl Intent<'_> {
         Ok(())
     }
 
-    /// Takes everything back, because the command provably never started.
+    /// Takes everything back after another error, beside which it can only be noted that this
+    /// has failed, too.
     pub(crate) fn take_back(&self, why: &str, out: &Output) {
-        let deliveries = self.context.deliveries();
-        let but = |what| move |error: StateError| format!("{what}: {error}");
-        // In this order, and no further than it goes: what is not taken back still holds.
-        let taken_back = || -> Result<(), String> {
-            let abandoned = self.context.releases(self.project).abandon(self.sha);
-            abandoned.map_err(but("the intent could not be taken back"))?;
-            let is_ours =
-                || Ok(deliveries.find(&self.key())? == Some(self.delivery_id.to_string()));
-            match &self.before {
-                Some(before) => is_ours().and_then(|ours| match ours {
-                    true => deliveries.record(&self.key(), before),
-                    false => Ok(()),
-                }),
-                None => deliveries.give_back(&self.key(), self.delivery_id).map(drop),
-            }
-            .map_err(but("the claim could not be taken back"))?;
-            let entry = self.entry("deploy_taken_back").because(why);
-            let entry = entry.changing(Value::Null, self.delivery_id.to_string());
-            let written = self.context.audit().append(&entry).map(drop);
-            written.map_err(but("it was taken back, but its line in the audit log is missing"))
-        };
-        if let Err(failed) = taken_back() {
-            out.note(&format!("note: {failed}"));
+        if let Err(failed) = self.taken_back(why) {
+            let causes = failed.causes.iter().map(String::as_str);
+            let told: Vec<&str> = std::iter::once(failed.message.as_str()).chain(causes).collect();
+            out.note(&format!("note: {}", told.join(": ")));
         }
+    }
+
+    /// Takes everything back, because the command provably never started.
+    pub(crate) fn taken_back(&self, why: &str) -> Result<(), CliError> {
+        let deliveries = self.context.deliveries();
+        let but = |what: &str| {
+            let message = what.to_owned();
+            move |error: StateError| {
+                let CliError { kind, message: cause, mut causes, hints } = error.into();
+                causes.insert(0, cause);
+                CliError { kind, message, causes, hints }
+            }
+        };
+        // In this order, and no further than it goes: what is not taken back still holds.
+        let abandoned = self.context.releases(self.project).abandon(self.sha);
+        abandoned.map_err(but("the intent could not be taken back"))?;
+        let is_ours = || Ok(deliveries.find(&self.key())? == Some(self.delivery_id.to_string()));
+        match &self.before {
+            Some(before) => is_ours().and_then(|ours| match ours {
+                true => deliveries.record(&self.key(), before),
+                false => Ok(()),
+            }),
+            None => deliveries.give_back(&self.key(), self.delivery_id).map(drop),
+        }
+        .map_err(but("the claim could not be taken back"))?;
+        let entry = self.entry("deploy_taken_back").because(why);
+        let entry = entry.changing(Value::Null, self.delivery_id.to_string());
+        let written = self.context.audit().append(&entry).map(drop);
+        written.map_err(but("it was taken back, but its line in the audit log is missing"))
     }
 
     /// A line of the audit log about it.

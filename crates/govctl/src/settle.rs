@@ -48,7 +48,7 @@ pub(crate) fn settle(
     let mut looked_at = match Evidence::of(context, project, sha)? {
         Evidence::NeverStarted { delivery_id, before } => {
             let intent = Intent { context, project, sha, delivery_id: &delivery_id, before };
-            intent.take_back("the command was never started: govctl had ended before", out);
+            intent.taken_back("the command was never started: govctl had ended before")?;
             let short = sha.short();
             out.note(&format!("note: the deploy of {short} was cut off before its command started, and is taken back"));
             return Ok(Settled::TakenBack);

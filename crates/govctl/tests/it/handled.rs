@@ -175,3 +175,22 @@ fn the_failure_of_another_commit_does_not_end_the_cooldown() {
     bench.deploy(&first, &[&AGAIN[..], &later].concat(), "true").exits(0);
     assert_eq!(bench.runs(), 3);
 }
+
+#[test]
+fn what_cannot_be_taken_back_is_not_called_settled() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    let log = std::fs::read_to_string(bench.path().join(".booty/state/audit.jsonl")).unwrap();
+    // Cut off right after the line of the start.
+    bench.given("new/audit.jsonl", &format!("{}\n", log.lines().next().unwrap()));
+    let document = bench.path().join("new/release.json");
+    let changing = flock_guard::LockFile::beside(&document);
+    let changing = changing.exclusive(flock_guard::Wait::Never).unwrap();
+    let resolve = ["--state-dir", "new", "--lock-wait", "0", "resolve", SHA];
+    let ran = bench.run(&resolve).exits(5);
+    assert!(ran.stderr().contains("error: the intent could not be taken back"), "{}", ran.stderr());
+    changing.release();
+    bench.run(&resolve).exits(0);
+    bench.deploy(SHA, &["--state-dir", "new"], "true").exits(0);
+    assert_eq!(bench.runs(), 2);
+}
