@@ -160,7 +160,7 @@ fn is_numbered(word: &str) -> bool {
     })
 }
 
-fn note(context: &Context, what: &'static str, key: &DeliveryKey, id: &DeliveryId) {
+pub(super) fn note(context: &Context, what: &'static str, key: &DeliveryKey, id: &DeliveryId) {
     let entry = NewEntry::new(context.now().into(), context.who(), what).changing(
         Value::Null,
         serde_json::json!({ "key": key.to_string(), "delivery_id": id.as_str() }),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     attempt,
-    commands::{deploy, deploy_report},
+    commands::{delivery, deploy, deploy_report},
     context::Context,
     dispatch,
     evidence::Evidence,
@@ -184,11 +184,18 @@ fn claimed(
         format!("event-{}", id.unwrap_or("without-an-id")).parse().map_err(|error| {
             CliError::usage("the id of the delivery cannot be kept").because(&error)
         })?;
-    let mut held = Vec::new();
+    let mut held: Vec<(DeliveryKey, DeliveryId)> = Vec::new();
     for key in keys {
-        if let Claim::Already { .. } = deliveries.claim(key, &by)? {
+        let claim = deliveries.claim(key, &by).inspect_err(|_| {
+            held.iter().for_each(|(key, id)| {
+                deliveries.give_back(key, id).ok(); // It is an error already.
+            });
+        })?;
+        if let Claim::Already { .. } = claim {
             return Ok(None);
         }
+        // Who asks the log what a restored cache lacks has to find what it says last.
+        delivery::note(context, "delivery_claimed", key, &by);
         held.push((key.clone(), by.clone()));
     }
     Ok(Some(held))

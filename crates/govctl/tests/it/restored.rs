@@ -95,3 +95,26 @@ fn without_a_whole_audit_log_nothing_is_deployed() {
         assert_eq!(bench.runs(), 2, "{file}");
     }
 }
+
+#[test]
+fn the_log_knows_what_an_event_has_claimed() {
+    let bench = Bench::new();
+    let repo = ["--repo", "acme/shop"];
+    bench.deploy(SHA, &repo, "true").exits(0);
+    let payload = serde_json::json!({
+        "action": "completed", "repository": { "full_name": "acme/shop" },
+        "workflow_run": {
+            "id": 1, "name": "Verify main", "path": ".github/workflows/verify-main.yml",
+            "event": "push", "head_branch": "main", "head_sha": SHA, "run_attempt": 1,
+            "head_repository": { "full_name": "acme/shop" }, "status": "completed",
+            "conclusion": "failure", "html_url": "https://x/1",
+        },
+    });
+    bench.given("event.json", &payload.to_string());
+    bench.given(".booty.yml", "release_governor: {}\n");
+    let event = ["event", "--name", "workflow_run", "--delivery-id", "a-1", "event.json"];
+    bench.run(&[&repo[..], &event].concat()).exits(0);
+    bench.given(".booty/state/delivery_ids.json", "torn");
+    bench.run(&["delivery", "has", "acme/shop", SHA]).exits(0);
+    bench.run(&[&repo[..], &event].concat()).exits(1);
+}
