@@ -56,7 +56,7 @@ fn what_a_crash_half_way_leaves_on_the_same_file_is_no_other_name() {
         let path = dir.path().join("a");
         given(&path, "old");
         fs::hard_link(&path, dir.path().join(format!(".a.{TOKEN}.{role}"))).unwrap();
-        atomic_file::replace(&path, b"new").unwrap();
+        replace(&path, b"new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new", "{role}");
     }
 }
