@@ -7,8 +7,10 @@ use crate::{
     server::{Say, Server},
 };
 
+/// Waits for less than the time after which everything is looked at anyway: what has changed
+/// has to be noticed by itself.
 fn waits(bench: &Bench, words: &[&str]) -> Child {
-    let args = [&["wait", SHA, "--timeout", "60s"], words].concat();
+    let args = [&["wait", SHA, "--timeout", "25s"], words].concat();
     bench.command(&[], &args).stdout(Stdio::null()).spawn().unwrap()
 }
 
