@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, StateError,
+    AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Sha, StateError,
 };
 
 /// Why the audit log could not tell what a document lacks.
@@ -104,6 +104,12 @@ impl AuditLog {
                 None => {}
             }
         }
+        // The outcome that is lost may read like the one before the rollback, and was not gone
+        // through again.
+        let marked: Vec<Sha> = state.rolled_back.iter().map(|mark| mark.sha.clone()).collect();
+        for sha in marked.iter().filter(|sha| has_ended_since_rollback(&ours, sha)) {
+            state.forget_rollback(sha);
+        }
         state.restored_from_backup = false;
         Ok(())
     }
@@ -117,6 +123,16 @@ impl AuditLog {
         let entries = self.entries().map_err(untrusted)?;
         entries.collect::<Result<_, _>>().map_err(untrusted)
     }
+}
+
+/// Whether the log has an outcome of `sha` that is newer than its last rollback.
+fn has_ended_since_rollback(entries: &[&Entry], sha: &Sha) -> bool {
+    let mut of_it = entries.iter().filter(|entry| entry.sha.as_ref() == Some(sha)).rev();
+    let telling = of_it.find_map(|entry| match transition(entry) {
+        Some(Some(result)) if result != DeployResult::Pending => Some(true),
+        _ => (entry.what == "rolled_back").then_some(false),
+    });
+    telling == Some(true)
 }
 
 /// What an entry says about the deploy of its commit: the result that is on record after it, or

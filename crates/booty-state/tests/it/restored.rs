@@ -334,6 +334,21 @@ fn essence(state: &ReleaseState) -> impl PartialEq + std::fmt::Debug + use<> {
     )
 }
 
+#[test]
+fn a_lost_outcome_ends_a_rollback_even_if_it_reads_like_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place { dir: dir.path(), keep: Keep::default() };
+    let failure = Step::Finish('a', DeployResult::Failure);
+    for step in [&failure, &Step::RollBack('a'), &failure] {
+        place.run(step, at(NOW), false);
+    }
+    place.damage("release.json");
+    assert_eq!(place.releases().load().unwrap().rolled_back, []);
+    place.run(&Step::RollBack('a'), at(NOW), true);
+    place.damage("release.json");
+    assert_eq!(place.releases().load().unwrap().rolled_back.len(), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
