@@ -29,6 +29,7 @@ mod output;
 mod process;
 mod project;
 mod ran;
+mod reason;
 #[cfg(test)]
 mod schema;
 mod settle;

@@ -13,6 +13,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Output,
     project::Project,
+    reason,
 };
 
 /// See who approved which commit, and take approvals back
@@ -38,7 +39,7 @@ pub(crate) struct RevokeArgs {
     /// The commit, in any form that git understands
     sha: String,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     exit::{CliError, Exit},
     output::{GOOD, Output, clean},
     project::Project,
+    reason,
     view::short,
 };
 
@@ -29,7 +30,7 @@ pub(crate) struct ApproveArgs {
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = lifetime)]
     ttl: Duration,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

@@ -17,6 +17,7 @@ use crate::{
     context::{Context, rfc3339},
     exit::{CliError, Exit},
     output::{BAD, GOOD, Output, clean},
+    reason,
 };
 
 /// Stop calling what keeps failing: circuit breakers for scripts
@@ -64,7 +65,7 @@ pub(crate) struct Order {
     /// The breaker
     name: Name,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use crate::{
     health_args::HealthArgs,
     output::Output,
     project::Project,
-    settle,
+    reason, settle,
     view::{DecisionView, Detail},
 };
 
@@ -61,7 +61,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, requires = "reason")]
     redeploy: bool,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
     /// Decide as if production were degraded
     #[arg(long)]

@@ -13,6 +13,7 @@ use crate::{
     exit::{CliError, Exit},
     output::Output,
     project::Project,
+    reason,
 };
 
 /// Say when nothing is to go out, and why
@@ -47,7 +48,7 @@ pub(crate) struct AddArgs {
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     tz: Zone,
     /// Why; whoever is held by it reads this
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: String,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct EndArgs {
     /// Its number, as `freeze list` shows it
     id: Option<u64>,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 
@@ -112,9 +113,6 @@ fn declared(args: &AddArgs, context: &Context, now: SystemTime) -> Result<Freeze
     };
     let (from, until) = (moment(&args.from, Edge::Start)?, moment(&args.until, Edge::End)?);
     let refused = |why: &str| Err(CliError::usage(format!("cannot declare such a freeze: {why}")));
-    if args.reason.trim().is_empty() {
-        return refused("whoever is held by it has to know why");
-    }
     if until.is_some_and(|until| until <= now) {
         return refused("it would be over already");
     }

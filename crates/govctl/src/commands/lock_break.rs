@@ -14,6 +14,7 @@ use crate::{
     context::Context,
     exit::{CliError, Exit, Kind},
     output::Output,
+    reason,
 };
 
 /// Take a lock from whoever holds it, and release it
@@ -26,7 +27,7 @@ pub(crate) struct BreakArgs {
     /// The lock
     name: Name,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: String,
     /// Also if its holder is alive
     #[arg(long)]

@@ -14,6 +14,7 @@ use crate::{
     output::{Output, clean},
     process,
     project::Project,
+    reason,
     settle::{self, Settled},
 };
 
@@ -43,7 +44,7 @@ pub(crate) struct ResolveArgs {
     #[arg(long)]
     stop: bool,
     /// How you know; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

@@ -21,7 +21,7 @@ use crate::{
     health_args::HealthArgs,
     output::{BAD, Output},
     project::Project,
-    settle,
+    reason, settle,
     view::{DecisionView, Detail},
 };
 
@@ -43,7 +43,7 @@ pub(crate) struct RollbackArgs {
     #[arg(long, value_name = "SHA")]
     to: Option<String>,
     /// Why; goes into the audit log, and is told to whoever sends the bad commit again
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
     /// Only decide: change nothing, run nothing
     #[arg(long)]

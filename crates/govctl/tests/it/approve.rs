@@ -148,3 +148,30 @@ fn a_lifetime_that_makes_no_sense_is_refused() {
     bench.run(&["approve", "9f2c1ab"]).exits(2);
     assert!(!bench.path().join(".booty").exists(), "nothing was changed");
 }
+
+#[test]
+fn an_empty_reason_is_refused_by_every_command_that_takes_one() {
+    let bench = Bench::new();
+    let commands: [&[&str]; 11] = [
+        &["approve", SHA],
+        &["approvals", "revoke", SHA],
+        &["freeze", "add"],
+        &["freeze", "end", "1"],
+        &["breaker", "trip", "x"],
+        &["lock", "break", "x"],
+        &["resolve", SHA, "--as", "success"],
+        &["rollback", "--dry-run"],
+        &["state", "accept", "release.json"],
+        &["state", "edit", "release.json"],
+        &["state", "restore", "release.json"],
+    ];
+    for command in commands {
+        for empty in ["--reason=", "--reason= \t"] {
+            let told = bench.run(&[command, &[empty]].concat()).exits(2).stderr();
+            assert!(told.contains("say why"), "{command:?}: {told}");
+        }
+    }
+    let deploy = ["deploy", SHA, "--redeploy", "--reason=", "--", "true"];
+    assert!(bench.run(&deploy).exits(2).stderr().contains("say why"));
+    assert!(!bench.path().join(".booty").exists(), "something was recorded");
+}

@@ -11,6 +11,7 @@ use crate::{
     documents,
     exit::{CliError, Exit},
     output::{Output, clean},
+    reason,
 };
 
 /// Vouch for a document as it is: its checksum is written anew
@@ -23,7 +24,7 @@ pub(crate) struct AcceptArgs {
     /// The document, by name or by path
     file: PathBuf,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

@@ -18,6 +18,7 @@ use crate::{
     documents,
     exit::{CliError, Exit, Kind},
     output::{Output, clean},
+    reason,
 };
 
 /// Edit a document on a copy, and replace it only if the copy is right
@@ -30,7 +31,7 @@ pub(crate) struct EditArgs {
     /// The document, by name or by path
     file: PathBuf,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 

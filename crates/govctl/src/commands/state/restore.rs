@@ -12,6 +12,7 @@ use crate::{
     documents,
     exit::{CliError, Exit},
     output::{Output, clean},
+    reason,
 };
 
 /// Put the version before in the place of a document that cannot be trusted
@@ -28,7 +29,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long)]
     force: bool,
     /// Why; goes into the audit log
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
 }
 
