@@ -208,7 +208,8 @@ impl Report {
             failure_count: machine.failures(),
             success_count: machine.successes(),
             threshold: breaker.threshold,
-            opened_at: machine.opened_at().map(rfc3339),
+            // The machine, too, counts from now what began in the future.
+            opened_at: machine.opened_at().map(|at| rfc3339(at.min(now))),
             // Over once the trial may begin.
             retry_at: machine.retry_at(now).filter(|_| state == CircuitState::Open).map(rfc3339),
             reason: machine.reason().filter(|reason| !reason.is_empty()).map(str::to_owned),

@@ -221,3 +221,12 @@ fn a_damaged_breaker_is_closed_with_a_warning_and_is_kept() {
     });
     assert_eq!(aside.count(), 1);
 }
+
+#[test]
+fn what_opened_in_the_future_is_open_since_now_as_the_machine_counts() {
+    let bench = Bench::new();
+    bench.run(&["--now", "2031-01-01T00:00:00Z", "breaker", "trip", "api"]).exits(0);
+    let report = state(&bench, "12:00:00", "api");
+    assert_eq!(report["opened_at"], "2026-11-20T12:00:00Z");
+    assert!(report["retry_at"].as_str().unwrap().starts_with("2026-11-20T12:"), "{report:#}");
+}
