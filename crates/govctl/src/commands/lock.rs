@@ -93,7 +93,8 @@ pub(crate) struct HolderView {
     pub(super) alive: Option<bool>,
     /// Why it is dead, or why that cannot be told.
     why: Option<&'static str>,
-    /// Whether its process runs here as the same user as this one.
+    /// Whether its process is one of yours: it runs here as the same user as this one. That it is
+    /// the one you have started is not said.
     pub(super) me: bool,
     /// For how long it has held the lock, in seconds; `null` if it does not hold it.
     held_for_s: Option<u64>,
@@ -136,7 +137,7 @@ impl HolderView {
     }
 }
 
-/// "pid 7 on web-1 since ... (for 12 s), alive, this is you"
+/// "pid 7 on web-1 since ... (for 12 s), alive, yours"
 impl fmt::Display for HolderView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", clean(&self.holder.to_string()))?;
@@ -151,7 +152,7 @@ impl fmt::Display for HolderView {
             (Some(false), why) => write!(f, ", dead: {}", why.unwrap_or_default())?,
             (None, why) => write!(f, ", alive or not: {}", why.unwrap_or("nobody knows"))?,
         }
-        if self.me { write!(f, ", this is you") } else { Ok(()) }
+        if self.me { write!(f, ", yours") } else { Ok(()) }
     }
 }
 

@@ -63,7 +63,7 @@ fn who_holds_a_lock_is_shown_without_taking_it() {
     assert!(holder["held_for_s"].is_u64() && holder["hostname"].is_string());
     let text = bench.run(&["lock", "status"]).exits(0).stdout().to_owned();
     let begin = format!("{NAME}  held  by pid {} on ", std::process::id());
-    assert!(text.starts_with(&begin) && text.contains(" s, alive, this is you"), "{text}");
+    assert!(text.starts_with(&begin) && text.contains(" s, alive, yours"), "{text}");
     assert!(!text.contains("ns,"), "{text}");
     guard.check().unwrap();
     drop(guard);
@@ -95,11 +95,8 @@ fn a_living_holder_is_broken_by_force_only_and_learns_it() {
     let guard = lock(&bench).exclusive(Wait::Never).unwrap();
     let order = ["lock", "break", NAME, "--reason", "it hangs"];
     let refused = bench.run(&order).exits(5);
-    let words = [
-        "is held by pid ",
-        ", alive, this is you",
-        "hint: govctl lock break production-db --force",
-    ];
+    let words =
+        ["is held by pid ", ", alive, yours", "hint: govctl lock break production-db --force"];
     for words in words {
         assert!(refused.stderr().contains(words), "{words}: {}", refused.stderr());
     }
