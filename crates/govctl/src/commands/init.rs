@@ -46,6 +46,8 @@ pub(crate) fn run(args: &InitArgs, context: &Context, out: &Output) -> Result<Ex
     }
     let top = top.unwrap_or_else(|| context.workspace.clone());
     let files = files(&branch, |name| top.join(name).is_file());
+    // All or nothing: what stands in the way of one is found before the first is written.
+    files.iter().try_for_each(|file| check(&top, file, args.force))?;
     let files: Result<Vec<_>, CliError> = files
         .iter()
         .map(|file| Ok(Written { path: file.path, action: written(&top, file, args.force)? }))
@@ -54,19 +56,34 @@ pub(crate) fn run(args: &InitArgs, context: &Context, out: &Output) -> Result<Ex
     Ok(Exit::Yes)
 }
 
-/// Writes one file, or leaves the one that is there.
+/// Whether a file can be written where it belongs, as far as that can be known before.
+fn check(top: &Path, file: &File, force: bool) -> Result<(), CliError> {
+    let path = top.join(file.path);
+    let failed = |error: io::Error| cannot_write(&path, &error);
+    let top = top.canonicalize().map_err(failed)?;
+    // A link in a repository of somebody else must not lead us out of it.
+    let inside = |place: &Path| match place.canonicalize() {
+        Ok(real) if !real.starts_with(&top) => Err(outside(&path)),
+        real => real.map_err(failed),
+    };
+    let mut above = path.ancestors().skip(1);
+    if let Some(dir) = above.find(|dir| dir.symlink_metadata().is_ok())
+        && !inside(dir)?.is_dir()
+    {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    // Replacing follows a link to what it names.
+    if force && path.symlink_metadata().is_ok() && inside(&path)?.is_dir() {
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(())
+}
+
+/// Writes one file that was checked, or leaves the one that is there.
 fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
     let path = top.join(file.path);
-    let failed = |error: io::Error| {
-        CliError::broken(format!("cannot write `{}`", path.display())).because(&error)
-    };
-    let dir = path.parent().unwrap_or(top);
-    fs::create_dir_all(dir).map_err(failed)?;
-    // A link in a repository of somebody else must not lead us out of it.
-    let (dir, top) = (dir.canonicalize().map_err(failed)?, top.canonicalize().map_err(failed)?);
-    if !dir.starts_with(&top) {
-        return Err(outside(&path));
-    }
+    let failed = |error: io::Error| cannot_write(&path, &error);
+    fs::create_dir_all(path.parent().unwrap_or(top)).map_err(failed)?;
     let mode = if file.is_executable { 0o755 } else { 0o644 };
     // Taking the name and finding that it is taken are one step, also for a broken link.
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
@@ -80,10 +97,6 @@ fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
         Err(_) if !force => Ok(Action::Kept),
         Err(_) => {
-            // Replacing follows a link to what it names.
-            if path.canonicalize().is_ok_and(|real| !real.starts_with(&top)) {
-                return Err(outside(&path));
-            }
             atomic_file::replace(&path, file.text.as_bytes()).map_err(|error| {
                 CliError::broken(format!("cannot replace `{}`", path.display())).because(&error)
             })?;
@@ -93,6 +106,10 @@ fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
             Ok(Action::Replaced)
         }
     }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> CliError {
+    CliError::broken(format!("cannot write `{}`", path.display())).because(error)
 }
 
 fn outside(path: &Path) -> CliError {

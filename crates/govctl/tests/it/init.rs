@@ -3,6 +3,7 @@
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
 };
 
 use serde_json::Value;
@@ -84,4 +85,26 @@ fn a_branch_that_could_be_read_otherwise_is_refused() {
         bench.run(&["init", &branch]).exits(2);
     }
     assert!(!bench.path().join(".booty.yml").exists());
+}
+
+#[test]
+fn what_cannot_be_written_whole_is_not_begun() {
+    let elsewhere = Bench::new();
+    elsewhere.given("deploy.sh", "theirs");
+    let theirs = elsewhere.path().join("deploy.sh");
+    let gone = elsewhere.path().join("gone");
+    let spoilt: [&dyn Fn(&Path); 4] = [
+        &|path| symlink(&theirs, path).unwrap(),
+        &|path| symlink(&gone, path).unwrap(),
+        &|path| fs::create_dir(path).unwrap(),
+        &|path| symlink(elsewhere.path(), path.with_file_name(".github")).unwrap(),
+    ];
+    for (number, spoil) in spoilt.into_iter().enumerate() {
+        let bench = Bench::new();
+        spoil(&bench.path().join("deploy.sh"));
+        bench.run(&["init", "--force"]).exits(3);
+        assert!(!bench.path().join(".booty.yml").exists(), "{number}: it was begun");
+        assert!(!gone.exists() && !elsewhere.path().join("workflows").exists(), "{number}");
+    }
+    assert_eq!(read(&elsewhere, "deploy.sh"), "theirs");
 }
