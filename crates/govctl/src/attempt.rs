@@ -76,13 +76,8 @@ pub(crate) fn lock(
     let lock = context.deploy_lock(project.environment());
     let failed = |error: LockError| {
         let message = format!("cannot take the deploy lock of {}", project.environment());
-        match error {
-            LockError::Busy { .. } => CliError::new(Kind::Busy, message)
-                .because(&error)
-                .hint("wait longer with --lock-wait 15m")
-                .hint("govctl status"),
-            _ => CliError::broken(message).because(&error),
-        }
+        let told = CliError::not_locked(message, &error);
+        if told.kind == Kind::Busy { told.hint("govctl status") } else { told }
     };
     match lock.exclusive(Wait::Never) {
         Err(busy @ LockError::Busy { .. }) if context.lock_wait != Wait::Never => {

@@ -75,6 +75,9 @@ impl Kind {
     }
 }
 
+/// What helps against every lock that is busy.
+const WAIT_LONGER: &str = "wait longer with --lock-wait 15m";
+
 /// What could not be done and to what, why, and what the person can do next.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -97,6 +100,16 @@ impl CliError {
 
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> CliError {
         CliError { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// What somebody was going to do under a lock, and why he did not get it.
+    pub(crate) fn not_locked(message: impl Into<String>, error: &LockError) -> CliError {
+        match error {
+            LockError::Busy { .. } => {
+                CliError::new(Kind::Busy, message).because(error).hint(WAIT_LONGER)
+            }
+            _ => CliError::broken(message).because(error),
+        }
     }
 
     /// An error that is said as it is.
@@ -231,7 +244,7 @@ fn hints(error: &StoreError) -> Vec<String> {
     }
     let hints: &[&str] = match error {
         StoreError::Locked { source: LockError::Busy { .. }, .. } => {
-            &["wait longer with --lock-wait 15m, or see who holds it: govctl lock status"]
+            &[WAIT_LONGER, "see who holds it: govctl lock status"]
         }
         StoreError::NewerFormat { .. } => &["run the newer govctl that wrote it"],
         StoreError::Unknown { .. } => &["govctl status"],

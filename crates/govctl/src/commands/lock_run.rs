@@ -84,14 +84,12 @@ impl RunArgs {
     fn not_taken(&self, error: &LockError) -> CliError {
         let name = &self.name;
         let message = format!("cannot take the lock `{name}`; the command was not run");
-        match error {
-            LockError::Busy { .. } => CliError::new(Kind::Busy, message)
-                .because(error)
-                .hint("wait longer with --lock-wait 15m")
-                .hint(format!("govctl lock status {name}"))
-                .hint(format!("govctl lock break {name} --reason \"...\"")),
-            _ => CliError::broken(message).because(error),
+        let told = CliError::not_locked(message, error);
+        if told.kind != Kind::Busy {
+            return told;
         }
+        told.hint(format!("govctl lock status {name}"))
+            .hint(format!("govctl lock break {name} --reason \"...\""))
     }
 
     fn lost(&self, ended: Ended) -> CliError {

@@ -9,7 +9,7 @@ use std::{
 use atomic_file::{Backup, Options};
 use booty_state::AuditLog;
 use clap::Args;
-use flock_guard::{LockError, LockFile, LockGuard};
+use flock_guard::{LockFile, LockGuard};
 use serde::Serialize;
 use state_store::{Condition, Key, StoreError, Written, create_private_dir};
 
@@ -20,7 +20,7 @@ use crate::{
     },
     context::Context,
     documents::{self, AUDIT, SESSIONS},
-    exit::{CliError, Exit, Kind},
+    exit::{CliError, Exit},
     output::{Output, clean},
 };
 
@@ -87,12 +87,7 @@ fn no_deploy_runs(context: &Context) -> Result<Vec<LockGuard>, CliError> {
         .map(|name| {
             context.lock(name).exclusive(context.lock_wait).map_err(|error| {
                 let message = format!("cannot take the lock `{name}`; nothing was imported");
-                match error {
-                    LockError::Busy { .. } => CliError::new(Kind::Busy, message)
-                        .because(&error)
-                        .hint("wait longer with --lock-wait 15m"),
-                    _ => CliError::broken(message).because(&error),
-                }
+                CliError::not_locked(message, &error).hint(format!("govctl lock status {name}"))
             })
         })
         .collect()
