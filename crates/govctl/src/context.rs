@@ -285,9 +285,8 @@ fn check_is_dir(workspace: &Path) -> Result<(), CliError> {
 /// Reads a time of the command line.
 pub(crate) fn parse_time(text: &str) -> Result<SystemTime, CliError> {
     text.parse::<Timestamp>().map(SystemTime::from).map_err(|error| {
-        CliError::usage(format!("`{text}` is not a time"))
+        CliError::usage(format!("`{text}` is not a time such as 2026-11-20T18:53:00Z"))
             .because(&error)
-            .hint("2026-11-20T18:53:00Z")
     })
 }
 

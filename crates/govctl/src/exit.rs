@@ -181,8 +181,8 @@ impl From<StateError> for CliError {
         match error {
             StateError::Store(error) => error.into(),
             error @ StateError::Foreign { .. } => CliError::usage(error.to_string())
-                .hint("give each repository and environment a state of its own: --state-dir DIR")
-                .hint("if it is the same repository under another name: --repo OWNER/NAME"),
+                .hint("give each repository and environment a state of its own: govctl --state-dir DIR status")
+                .hint("if it is the same repository under another name: govctl --repo OWNER/NAME status"),
             StateError::OneChangeOld { ref place, .. } => {
                 let told = CliError::from_error(Kind::Broken, &error);
                 told.hint("what happened last: govctl history --limit 5")
@@ -223,9 +223,7 @@ fn chain(mut error: Option<&dyn Error>) -> Vec<String> {
 fn hints(error: &StoreError) -> Vec<String> {
     match error {
         StoreError::Damaged { place, .. } if place.ends_with("security_overrides.json") => {
-            return vec![
-                "nothing was changed; have the program that writes it write it anew".into(),
-            ];
+            return vec!["have the program that writes it write it anew".into()];
         }
         StoreError::Damaged { place, backup, .. } => {
             let mut hints = vec![about("mend it", "edit", place)];
@@ -256,7 +254,7 @@ fn hints(error: &StoreError) -> Vec<String> {
 }
 
 /// A command about the document at `place`, and when to run it.
-fn about(when: &str, command: &str, place: &str) -> String {
+pub(crate) fn about(when: &str, command: &str, place: &str) -> String {
     match documents::parted(place) {
         Some((dir, name)) => {
             format!("{when}: govctl --state-dir {} state {command} {name}", quoted(&dir))

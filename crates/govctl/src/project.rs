@@ -119,7 +119,7 @@ fn repo(context: &Context, git: &Git, top_level: Option<PathBuf>) -> Result<Repo
         return name.parse().map_err(|error| {
             CliError::usage(format!("`{name}` is not a repository"))
                 .because(&error)
-                .hint("--repo owner/name")
+                .hint("govctl --repo OWNER/NAME status")
         });
     }
     if top_level.is_some()
@@ -138,6 +138,6 @@ fn repo(context: &Context, git: &Git, top_level: Option<PathBuf>) -> Result<Repo
     format!("local/{name}").parse().map_err(|error| {
         CliError::usage("cannot name the repository after its directory")
             .because(&error)
-            .hint("--repo owner/name")
+            .hint("govctl --repo OWNER/NAME status")
     })
 }

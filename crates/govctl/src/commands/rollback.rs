@@ -151,7 +151,7 @@ impl Way {
             };
             return Err(CliError::new(Kind::Refused, message)
                 .hint("govctl history")
-                .hint("name one that was live: govctl rollback --to SHA ..."));
+                .hint("govctl rollback --to SHA -- COMMAND"));
         };
         // What is named may be what failed last, or what is live and well.
         let bad = bad.filter(|bad| *bad != good);

@@ -123,3 +123,18 @@ fn an_error_goes_into_the_file_of_the_answer() {
     let json = bench.run(&["status", "--json", "--json-file", "/nonexistent/x"]).exits(3).json();
     assert_eq!(json["error"]["exit_code"], 3, "one value, which is the error");
 }
+
+#[test]
+fn a_hint_is_a_command() {
+    let bench = Bench::new();
+    for (args, code, hint) in [
+        (&["--repo", "no-slash", "status"][..], 2, "hint: govctl --repo OWNER/NAME status\n"),
+        (&["rollback", "--", "true"], 1, "hint: govctl rollback --to SHA -- COMMAND\n"),
+    ] {
+        let told = bench.run(args).exits(code).stderr();
+        assert!(told.contains(hint), "{args:?}: {told}");
+    }
+    let told = bench.run(&["--now", "today", "status"]).exits(2).stderr();
+    assert!(told.contains("is not a time such as 2026-11-20T18:53:00Z"), "{told}");
+    assert!(!told.contains("hint"), "{told}");
+}

@@ -55,9 +55,11 @@ pub(crate) fn run(args: &EditArgs, context: &Context, out: &Output) -> Result<Ex
     if edited {
         let expected = document.contents()?.map(|_| before.as_slice());
         if let Err(error) = document.replace(expected, &after, Written::Anew) {
-            let hint = matches!(error, RepairError::Unfit { .. });
-            let error = CliError::from(error);
-            let error = if hint { error.hint("nothing was changed") } else { error };
+            let is_unfit = matches!(error, RepairError::Unfit { .. });
+            let mut error = CliError::from(error);
+            if is_unfit {
+                error.message.push_str("; nothing was changed");
+            }
             return Err(kept(copy, error));
         }
         write_down(context, "state_edited", &document.place(), args.reason.as_deref());
