@@ -6,11 +6,11 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use state_store::{AnyDocument, Condition, Key, Kind, RepairError};
+use state_store::{AnyDocument, Condition, Examined, Key, Kind, RepairError};
 
 use crate::{
     context::{Context, absolute},
-    exit::{CliError, Kind as ErrorKind},
+    exit::{CliError, Kind as ErrorKind, about},
 };
 
 /// The log of all that changed the state.
@@ -48,9 +48,19 @@ pub(crate) fn present(context: &Context) -> Result<Vec<Box<dyn AnyDocument>>, Cl
     Ok(opened.collect())
 }
 
-/// The directories that documents are in, below the state directory.
+/// Whether a document can be trusted, and its backup too.
+pub(crate) fn is_well(examined: &Examined) -> bool {
+    examined.document.is_fine() && examined.backup.is_fine()
+}
+
+/// The directories that documents and logs are in, below the state directory.
 pub(crate) fn directories() -> BTreeSet<&'static str> {
-    kinds().map(|kind| kind.directory().unwrap_or_default()).collect()
+    kinds().map(|kind| kind.directory().unwrap_or_default()).chain([SESSIONS]).collect()
+}
+
+/// Whether a file of that name was set aside when another one took its place.
+pub(crate) fn is_aside(name: &str) -> bool {
+    name.contains(".json.damaged-") || name.contains(".jsonl.replaced-")
 }
 
 /// The names in `dir`, sorted; none if there is no such directory.
@@ -128,8 +138,10 @@ impl From<RepairError> for CliError {
     fn from(error: RepairError) -> CliError {
         match error {
             RepairError::Store(error) => error.into(),
-            RepairError::NotNeeded { .. } => CliError::from_error(ErrorKind::Usage, &error)
-                .hint("bring the version before back nevertheless: --force"),
+            RepairError::NotNeeded { ref place } => {
+                let hint = about("bring the version before back", "restore --force", place);
+                CliError::from_error(ErrorKind::Usage, &error).hint(hint)
+            }
             RepairError::Changed { .. } => {
                 CliError::from_error(ErrorKind::Broken, &error).hint("run the same command again")
             }

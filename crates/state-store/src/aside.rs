@@ -25,14 +25,32 @@ const BEGINNING_BYTES: u64 = 64 * 1024;
 /// How many files whose digits are the same are told apart.
 const NAMESAKES_MAX: u32 = 1_000;
 
+/// What stands between the name of a file that is whole and the digits of its contents.
+const REPLACED: &str = ".replaced-";
+
+/// Keeps the file at `path` under a second name, `NAME.replaced-<8 hex digits>`, before another
+/// takes its place. Returns that name, or `None` if there is no file. No name is given to two
+/// files; once this returns, the second name survives a power cut.
+///
+/// # Errors
+///
+/// What the operating system says. Nothing has been replaced then.
+pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
+    keep_as(path, REPLACED)
+}
+
 /// Gives the file at `path` a second name beside it, and returns that name, or `None` if there
 /// is no file. When this returns, the second name survives a power cut.
 ///
 /// It is named after its contents, so that the same damage is kept once and none is overwritten.
 pub(crate) fn keep(path: &Path) -> io::Result<Option<PathBuf>> {
+    keep_as(path, ASIDE)
+}
+
+fn keep_as(path: &Path, word: &str) -> io::Result<Option<PathBuf>> {
     let Some(mut file) = open(path)? else { return Ok(None) };
     let mut stem = path.as_os_str().to_owned();
-    stem.push(ASIDE);
+    stem.push(word);
     stem.push(digits(&mut file)?);
     for number in 1..NAMESAKES_MAX {
         let mut aside = stem.clone();

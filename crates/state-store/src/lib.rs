@@ -103,6 +103,7 @@ mod store;
 mod strict;
 mod tail;
 
+pub use aside::set_aside;
 pub use backend::{Backend, InvalidKey, Key, Loaded, OldContents, Swap, Turn, Version};
 pub use directory::create_private_dir;
 pub use document::{Change, Document, Seen};

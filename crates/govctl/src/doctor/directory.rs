@@ -27,14 +27,15 @@ pub(crate) fn look(state: &Path, findings: &mut Vec<Finding>) -> Option<PathBuf>
         }
         Err(error) => {
             let what = format!("cannot look at `{shown}`");
-            findings.push(Finding::failed(CHECK, &what, &error).hint("--state-dir DIR"));
+            findings
+                .push(Finding::failed(CHECK, &what, &error).hint("govctl --state-dir DIR doctor"));
             return None;
         }
         Ok(found) => found,
     };
     if !found.is_dir() {
         let what = format!("`{shown}` is not a directory");
-        findings.push(Finding::fail(CHECK, what).hint("--state-dir DIR"));
+        findings.push(Finding::fail(CHECK, what).hint("govctl --state-dir DIR doctor"));
         return None;
     }
     findings.push(judge(state, found.uid(), found.mode()));

@@ -103,7 +103,7 @@ fn judge(number: u32, mount: Option<&Mount>) -> Finding {
         Nature::Layers => {
             let what = says("layers, as a container has them: the upper one goes away with it");
             Finding::warn(CHECK, what)
-                .hint("mount a volume, and put the state there: --state-dir DIR")
+                .hint("mount a volume, and put the state there: govctl --state-dir DIR doctor")
         }
         Nature::Simple => {
             let what = says("it knows no owners, and a power cut can tear its directories");

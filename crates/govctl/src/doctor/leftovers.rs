@@ -11,7 +11,8 @@ use atomic_file::{Fate, Orphans, Temporary};
 use super::finding::Finding;
 use crate::{
     context::Context,
-    view::{counted, quoted},
+    documents::{self, is_aside},
+    view::counted,
 };
 
 const CHECK: &str = "leftovers";
@@ -22,13 +23,18 @@ const OLD: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) fn look(context: &Context, findings: &mut Vec<Finding>) {
     let mut found = Vec::new();
-    for dir in directories(&context.state_dir) {
+    // Those that the sweep looks in.
+    for dir in documents::directories() {
+        let dir = context.state_dir.join(dir);
+        if !dir.is_dir() {
+            continue;
+        }
         match atomic_file::sweep(&dir, Orphans::Report) {
             Ok(temporaries) => found.extend(temporaries),
             Err(error) => findings.push(Finding::failed(CHECK, "they cannot be listed", &error)),
         }
     }
-    findings.extend(judge(&found, context.now()));
+    findings.extend(judge(&found, context.now(), super::command(context, "state sweep")));
     findings.extend(set_aside(&context.state_dir));
 }
 
@@ -41,7 +47,7 @@ fn directories(state: &Path) -> Vec<PathBuf> {
     [vec![state.to_owned()], below].concat()
 }
 
-fn judge(found: &[Temporary], now: SystemTime) -> Vec<Finding> {
+fn judge(found: &[Temporary], now: SystemTime, sweep: String) -> Vec<Finding> {
     let age = |it: &Temporary| now.duration_since(it.changed).unwrap_or_default();
     let oldest = |them: &[&Temporary]| {
         let oldest = them.iter().copied().max_by_key(|it| age(it));
@@ -54,11 +60,9 @@ fn judge(found: &[Temporary], now: SystemTime) -> Vec<Finding> {
     let of = |wanted: fn(&Fate) -> bool| found.iter().filter(move |it| wanted(&it.fate));
     let orphans: Vec<_> = of(|fate| matches!(fate, Fate::Orphaned)).collect();
     if let Some(oldest) = oldest(&orphans) {
-        // Nobody will ever make a file of such a name again, so it cannot be another one by then.
-        let names: Vec<String> = orphans.iter().map(|it| quoted(&it.path)).collect();
         let what =
             format!("{} of writers that were killed; {oldest}", counted(orphans.len(), "file"));
-        findings.push(Finding::warn(CHECK, what).hint(format!("rm {}", names.join(" "))));
+        findings.push(Finding::warn(CHECK, what).hint(sweep));
     }
     // Those of a holder who is at work are young.
     let slots: Vec<_> =
@@ -83,20 +87,22 @@ fn judge(found: &[Temporary], now: SystemTime) -> Vec<Finding> {
     findings
 }
 
-/// Files that were damaged and have been replaced: a person should look at them once.
+/// Files that another one took the place of: a person should look at them once.
 fn set_aside(state: &Path) -> Option<Finding> {
     let mut names = Vec::new();
     for dir in directories(state) {
         let Ok(entries) = fs::read_dir(&dir) else { continue };
         let paths = entries.flatten().map(|entry| entry.path());
-        names.extend(paths.filter(|path| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().contains(".damaged-"))
-        }));
+        names.extend(
+            paths.filter(|path| {
+                path.file_name().is_some_and(|name| is_aside(&name.to_string_lossy()))
+            }),
+        );
     }
     names.sort_unstable();
     let first = names.first()?;
-    let what =
-        format!("{} that was damaged, such as `{}`", counted(names.len(), "file"), first.display());
+    let count = counted(names.len(), "file");
+    let what = format!("{count} that others took the place of, such as `{}`", first.display());
     let hint = "look at them, then move them away: nothing reads them";
     Some(Finding::warn(ASIDE, what).hint(hint))
 }

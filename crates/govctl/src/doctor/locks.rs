@@ -5,13 +5,18 @@ use std::{fs, path::Path};
 use flock_guard::{Life, LockFile, LockStatus};
 
 use super::finding::Finding;
-use crate::{context::Context, output::clean, view::counted};
+use crate::{
+    context::Context,
+    output::clean,
+    view::{counted, quoted},
+};
 
 const CHECK: &str = "lock_holders";
 
 pub(crate) fn look(context: &Context, findings: &mut Vec<Finding>) {
     let mut held = 0;
     let mut found = Vec::new();
+    let mut unseen = Vec::new();
     let state = &context.state_dir;
     for dir in [state.clone(), state.join("breakers"), context.locks_dir(), state.join("sessions")]
     {
@@ -24,12 +29,16 @@ pub(crate) fn look(context: &Context, findings: &mut Vec<Finding>) {
                     held += usize::from(status.held);
                     found.extend(judge(path, &status, &context.locks_dir()));
                 }
-                Err(error) => {
-                    let what = format!("cannot look at `{}`", path.display());
-                    found.push(Finding::failed(CHECK, &what, &error));
-                }
+                Err(error) => unseen.push((path.display().to_string(), error)),
             }
         }
+    }
+    // Another user is denied all of them, and that is one fault.
+    if let Some((path, error)) = unseen.first() {
+        let count = counted(unseen.len(), "lock file");
+        let what = format!("cannot look at {count}, such as `{path}`");
+        let hint = format!("ls -l {}", quoted(Path::new(path)));
+        found.push(Finding::failed(CHECK, &what, error).hint(hint));
     }
     if found.is_empty() {
         let what = match held {

@@ -4,6 +4,7 @@
 
 mod clock;
 mod directory;
+mod documents;
 mod file_system;
 mod finding;
 mod leftovers;
@@ -13,13 +14,13 @@ mod probe;
 mod space;
 mod workspace;
 
-use crate::{context::Context, output::Output};
+use crate::{context::Context, output::Output, view::quoted};
 
 pub(crate) use finding::{Finding, Status};
 pub(crate) use probe::second_process;
 
 /// What helps against every file system that does not do what it should.
-const ELSEWHERE: &str = "put the state on a local disk: --state-dir DIR";
+const ELSEWHERE: &str = "put the state on a local disk: govctl --state-dir DIR doctor";
 
 /// Looks at everything, in the order in which one would repair it.
 pub(crate) fn examine(context: &Context, out: &Output) -> Vec<Finding> {
@@ -30,9 +31,15 @@ pub(crate) fn examine(context: &Context, out: &Output) -> Vec<Finding> {
         space::look(place, &mut findings);
         probe::look(place, &mut findings);
         leftovers::look(context, &mut findings);
+        documents::look(context, &mut findings);
         locks::look(context, &mut findings);
         clock::look(context, &mut findings);
     }
     workspace::look(context, out, &mut findings);
     findings
+}
+
+/// A command about this state directory.
+fn command(context: &Context, what: &str) -> String {
+    format!("govctl --state-dir {} {what}", quoted(&context.state_dir))
 }

@@ -56,13 +56,13 @@ fn unwritable(place: &Path, error: &io::Error) -> Finding {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             let me = rustix::process::geteuid().as_raw();
-            found.hint(format!("sudo chown {me} {place}")).hint("--state-dir DIR")
+            found.hint(format!("sudo chown {me} {place}")).hint("govctl --state-dir DIR doctor")
         }
         io::ErrorKind::ReadOnlyFilesystem => found.hint(format!("findmnt -T {place}")),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             found.hint(format!("df -h {place}; df -h -i {place}"))
         }
-        _ => found.hint("--state-dir DIR"),
+        _ => found.hint("govctl --state-dir DIR doctor"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::Command,
 };
 
 use serde_json::Value;
@@ -64,6 +65,7 @@ fn a_sound_place_is_well_and_nothing_in_it_is_changed() {
         ("fence", "cannot commit"),
         ("identity", "keeps its number"),
         ("leftovers", "none"),
+        ("documents", "whole"),
         ("lock_holders", "no lock is held"),
         ("git", "git version"),
         ("clone", "whole"),
@@ -118,6 +120,7 @@ fn what_is_no_directory_is_no_place_for_the_state() {
     let report = bench.run(&["doctor", "--json", "--state-dir", "file"]).exits(3).json();
     assert_eq!(report["healthy"], false);
     says(&report, "state_directory", "fail", "is not a directory");
+    assert_eq!(finding(&report, "state_directory")["hints"][0], "govctl --state-dir DIR doctor");
     let text = bench.run(&["doctor", "--state-dir", "file"]).exits(3).stdout();
     assert!(text.contains("FAIL  state directory") && text.contains("failures: 1"), "{text}");
 }
@@ -136,10 +139,10 @@ fn what_killed_runs_left_is_listed_with_its_age_and_stays() {
     says(&report, "leftovers", "warn", "2 files of writers that were killed; the oldest, ");
     assert!(finding(&report, "leftovers")["detail"].as_str().unwrap().contains(" days, is `"));
     let hint = finding(&report, "leftovers")["hints"][0].as_str().unwrap().to_owned();
-    assert!(hint.starts_with("rm /") && hint.contains(&format!(".{TOKEN}.bak")), "{hint}");
+    assert!(hint.starts_with("govctl --state-dir /") && hint.ends_with(" state sweep"), "{hint}");
     let all = report["findings"].to_string();
     assert!(all.contains("1 file of holders of locks"), "{all}");
-    says(&report, "set_aside", "warn", "1 file that was damaged");
+    says(&report, "set_aside", "warn", "1 file that others took the place of");
     assert_eq!(contents(&bench.path().join(STATE)).len(), 4);
 }
 
@@ -200,7 +203,48 @@ fn a_configuration_that_cannot_be_read_is_named_and_one_that_disables_too() {
 fn a_damaged_log_does_not_stop_the_rest() {
     let bench = Bench::new();
     bench.given(&format!("{STATE}/audit.jsonl"), "{}\n");
-    let report = bench.run(&["doctor", "--json"]).exits(0).json();
+    let report = bench.run(&["doctor", "--json"]).exits(3).json();
+    says(&report, "documents", "fail", "audit.jsonl");
     says(&report, "lock", "ok", "keeps a second process out");
     finding(&report, "clock");
+}
+
+#[test]
+fn a_document_that_stops_every_command_stops_this_one() {
+    let state = |bench: &Bench| bench.path().join(STATE);
+    let spoilt: [(&str, fn(&Path)); 3] = [
+        ("a directory", |path| fs::create_dir(path).unwrap()),
+        ("a pipe", |path| {
+            let made = Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        }),
+        ("damaged", |path| fs::hard_link(path.with_file_name("damaged"), path).unwrap()),
+    ];
+    for (what, spoil) in spoilt {
+        let bench = Bench::new();
+        bench.given(&format!("{STATE}/damaged"), "{");
+        spoil(&state(&bench).join("release.json"));
+        bench.run(&["state", "check"]).exits(3);
+        let report = bench.run(&["doctor", "--json"]).exits(3).json();
+        says(&report, "documents", "fail", "release.json");
+        let hint = finding(&report, "documents")["hints"][0].to_string();
+        assert!(
+            hint.contains("govctl --state-dir ") && hint.contains(" state check"),
+            "{what}: {hint}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_every_lock_file_is_said_once() {
+    let bench = Bench::new();
+    for name in ["a", "b", "c"] {
+        bench.given(&format!("{STATE}/locks/x"), "");
+        let path = bench.path().join(STATE).join(format!("locks/{name}.lock"));
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+    }
+    let report = bench.run(&["doctor", "--json"]).exits(3).json();
+    says(&report, "lock_holders", "fail", "cannot look at 3 lock files, such as `");
+    let all = report["findings"].as_array().unwrap();
+    assert_eq!(all.iter().filter(|one| one["check"] == "lock_holders").count(), 1, "{report:#}");
 }

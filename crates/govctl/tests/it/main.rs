@@ -18,6 +18,7 @@ mod git;
 mod handled;
 mod health;
 mod ids;
+mod import;
 mod init;
 mod json_schema;
 mod lock;

@@ -69,10 +69,10 @@ fn leftovers(context: &Context) -> Result<Vec<Line>, CliError> {
     let mut lines = Vec::new();
     for directory in documents::directories() {
         let directory = context.state_dir.join(directory);
-        let aside = |name: &String| name.contains(".json.damaged-");
+        let aside = |name: &String| documents::is_aside(name);
         for name in documents::names(&directory)?.into_iter().filter(aside) {
             let path = directory.join(name).display().to_string();
-            let detail = Some("a damaged document that another one took the place of".to_owned());
+            let detail = Some("another one took its place".to_owned());
             lines.push(Line { detail, ..Line::new(path, Status::SetAside, true) });
         }
         if !directory.is_dir() {
@@ -116,7 +116,7 @@ enum Status {
     Unreadable,
     /// A temporary file of a writer that is gone.
     Leftover,
-    /// A damaged document that its backup took the place of.
+    /// A damaged document, or a log of another history, that another one took the place of.
     SetAside,
 }
 
@@ -166,7 +166,7 @@ impl Line {
 
     fn of(document: &dyn AnyDocument) -> Line {
         let examined = document.examine();
-        let is_well = examined.document.is_fine() && examined.backup.is_fine();
+        let is_well = documents::is_well(&examined);
         let (status, detail) = said(&examined.document).unwrap_or((Status::Missing, None));
         let (backup, backup_detail) = said(&examined.backup).unzip();
         let backup_detail = backup_detail.flatten();

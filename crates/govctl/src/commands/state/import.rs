@@ -6,12 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atomic_file::{Backup, Options};
+use atomic_file::{HardLinks, Options};
 use booty_state::AuditLog;
 use clap::Args;
 use flock_guard::{LockFile, LockGuard};
 use serde::Serialize;
-use state_store::{Condition, Key, StoreError, Written, create_private_dir};
+use state_store::{Condition, Key, StoreError, Written, create_private_dir, set_aside};
 
 use crate::{
     commands::state::{
@@ -22,6 +22,7 @@ use crate::{
     documents::{self, AUDIT, SESSIONS},
     exit::{CliError, Exit},
     output::{Output, clean},
+    view::quoted,
 };
 
 /// Read a state back that `govctl state export` wrote
@@ -31,7 +32,7 @@ use crate::{
 /// --force ends it. Refuses if there is a state already, unless --force overwrites it; then the
 /// versions before stay as backups, and files that are not in the import stay as they are. An
 /// audit log that goes on where the imported one ends stays, too: what was deployed since is not
-/// forgotten. Waits for a deploy that runs, and exits 5 if that takes longer than --lock-wait.
+/// forgotten. Any other log stays beside the imported one as `NAME.replaced-...`. Waits for a deploy that runs, and exits 5 if that takes longer than --lock-wait.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// What was exported; `-` reads stdin
@@ -54,7 +55,10 @@ pub(crate) fn run(args: &ImportArgs, context: &Context, out: &Output) -> Result<
         && let Some(there) = there(context)?
     {
         let message = format!("there is a state already: `{}`", there.display());
-        return Err(CliError::usage(message).hint("govctl --state-dir DIR state import FILE"));
+        let file = quoted(&args.file);
+        return Err(CliError::usage(message)
+            .hint(format!("govctl --state-dir DIR state import {file}"))
+            .hint(format!("govctl state import --force {file}")));
     }
     create_private_dir(&context.state_dir)?;
     let _deploys = no_deploy_runs(context)?;
@@ -202,10 +206,15 @@ fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliE
         }
         false => None,
     };
-    if path.ends_with(AUDIT) && fs::read(path).is_ok_and(|there| there.starts_with(contents)) {
+    let is_log = path.ends_with(AUDIT);
+    if fs::read(path).is_ok_and(|there| there == contents || is_log && there.starts_with(contents))
+    {
         return Ok(()); // It knows all of that, and perhaps what was deployed since.
     }
-    let options = Options::new().mode_if_new(0o600).backup(Backup::Beside);
+    // Another history. A backup would be overwritten by the next import.
+    set_aside(path)
+        .map_err(|error| CliError::broken(format!("cannot set `{place}` aside")).because(&error))?;
+    let options = Options::new().mode_if_new(0o600).hard_links(HardLinks::Split);
     options
         .replace(path, contents)
         .map_err(|error| CliError::broken(format!("cannot write `{place}`")).because(&error))
