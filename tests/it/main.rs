@@ -12,6 +12,7 @@ mod history;
 mod ids;
 mod journey;
 mod kills;
+mod life;
 mod locks;
 mod looking;
 mod orphans;
