@@ -18,6 +18,7 @@ mod evidence;
 mod faults;
 mod fuzz;
 mod killed;
+mod life;
 mod lock;
 mod long_run;
 mod no_space;
@@ -46,6 +47,7 @@ const PROOFS: &[Proof] = &[
     faults::PROOF,
     no_space::PROOF,
     killed::PROOF,
+    life::PROOF,
     power_cuts::PROOF,
     lock::PROOF,
     long_run::PROOF,
