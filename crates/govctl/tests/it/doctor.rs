@@ -211,8 +211,11 @@ fn a_damaged_log_does_not_stop_the_rest() {
 
 #[test]
 fn a_document_that_stops_every_command_stops_this_one() {
+    /// Puts something in the place of the document at a path.
+    type Spoil = fn(&Path);
+
     let state = |bench: &Bench| bench.path().join(STATE);
-    let spoilt: [(&str, fn(&Path)); 3] = [
+    let spoilt: [(&str, Spoil); 3] = [
         ("a directory", |path| fs::create_dir(path).unwrap()),
         ("a pipe", |path| {
             let made = Command::new("mkfifo").arg(path).status().unwrap();
