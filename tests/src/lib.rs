@@ -43,6 +43,7 @@ mod stage;
 mod sweep;
 mod trace;
 mod victim;
+mod webhooks;
 mod workflow;
 
 pub use answer::{Answer, Exit};
@@ -61,4 +62,5 @@ pub use stage::Stage;
 pub use sweep::killed_at_each;
 pub use trace::{Call, Trace};
 pub use victim::Victim;
+pub use webhooks::{Said, Webhooks};
 pub use workflow::{Run, Workflow};

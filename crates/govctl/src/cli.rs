@@ -143,6 +143,7 @@ enum Command {
     #[command(subcommand)]
     State(commands::state::StateCommand),
     Event(commands::event::EventArgs),
+    Serve(commands::serve::ServeArgs),
     Init(commands::init::InitArgs),
     Doctor(commands::doctor::DoctorArgs),
     Demo(commands::demo::DemoArgs),
@@ -174,6 +175,7 @@ impl Cli {
             Command::Config(command) => commands::config::run(command, context, out),
             Command::State(command) => commands::state::run(command, context, out),
             Command::Event(args) => commands::event::run(args, context, out),
+            Command::Serve(args) => commands::serve::run(args, &self.global, context, out),
             Command::Init(args) => commands::init::run(args, context, out),
             Command::Doctor(args) => commands::doctor::run(args, context, out),
             Command::Demo(args) => commands::demo::run(args, context, out),

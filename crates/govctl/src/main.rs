@@ -32,6 +32,7 @@ mod ran;
 mod reason;
 #[cfg(test)]
 mod schema;
+mod serve;
 mod settle;
 mod view;
 

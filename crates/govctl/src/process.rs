@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Read},
+    net::TcpListener,
     os::{
         fd::OwnedFd,
         unix::{
@@ -11,6 +12,7 @@ use std::{
         },
     },
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -48,6 +50,15 @@ impl Signals {
             pipes.push((signal, reader));
         }
         Ok(Signals { pipes })
+    }
+
+    /// Returns when a connection has come, or a signal has.
+    pub(crate) fn wait_beside(&self, listener: &TcpListener) -> io::Result<()> {
+        let pipes = self.pipes.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN));
+        let mut fds: Vec<PollFd<'_>> = pipes.collect();
+        fds.push(PollFd::new(listener, PollFlags::IN));
+        retry_on_intr(|| poll(&mut fds, None))?;
+        Ok(())
     }
 
     /// The signal that has arrived since the last look, if any.
@@ -185,6 +196,24 @@ pub(crate) fn watch(
         }
         let look = terms.lock.map(|_| Instant::now() + LOCK_EVERY);
         watch.poll(look.into_iter().chain(deadline).min(), Some(signals))?;
+    }
+}
+
+/// The number of the signal that ends what is no longer wanted.
+const TERM: u8 = 15;
+
+/// As [`watch`], for one of several children: it is stopped when it is `told`, not by a signal.
+pub(crate) fn watch_unless(mut child: Child, told: &AtomicBool) -> io::Result<Ended> {
+    let (watch, mut deaf) = (Watch::on(&child), Signals { pipes: Vec::new() });
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Ended::Exited(status));
+        }
+        if told.load(Ordering::SeqCst) {
+            let status = stop(&mut child, &watch, &mut deaf)?;
+            return Ok(Ended::Interrupted { signal: TERM, status });
+        }
+        watch.poll(Some(Instant::now() + LOCK_EVERY), None)?;
     }
 }
 

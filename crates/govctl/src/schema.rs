@@ -12,7 +12,7 @@ use crate::{
     commands::{
         approve, breaker, breaker_run, completions, config, delivery, demo, deploy_report, doctor,
         event, explain, freeze_report, health, history, ids, init, lock, lock_break, lock_run,
-        rollback, session, state, status, verify,
+        rollback, serve, session, state, status, verify,
     },
     exit, view,
 };
@@ -67,6 +67,7 @@ const REPORTS: &[Report] = &[
     ),
     ("govctl.reason/1", "Answer of `explain REASON`", of::<explain::Meaning>),
     ("govctl.rollback/1", "Answer of `rollback`", of::<rollback::Report>),
+    ("govctl.serve/1", "Answer of `serve`, once it listens", of::<serve::Report>),
     (
         "govctl.session-change/1",
         "Answer of `session append`, `touch` and `delete`, and of `show` without a session",

@@ -13,7 +13,7 @@ fn event(stage: &Stage, github: &GitHub, payload: &Value, id: &str) -> Govctl {
     github.for_run(run).env("GOVCTL_DELIVERY_ID", id)
 }
 
-fn verified(sha: &str, run: u64, conclusion: &str) -> Value {
+pub(super) fn verified(sha: &str, run: u64, conclusion: &str) -> Value {
     json!({
         "action": "completed", "repository": { "full_name": "acme/shop" },
         "workflow_run": {

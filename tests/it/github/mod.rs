@@ -6,6 +6,8 @@ mod dispatching;
 mod events;
 mod model;
 mod rules;
+mod serving;
+mod serving_badly;
 mod workflows;
 
 use std::path::Path;

@@ -26,6 +26,7 @@ pub(crate) mod lock_run;
 pub(crate) mod record;
 pub(crate) mod resolve;
 pub(crate) mod rollback;
+pub(crate) mod serve;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod status;

@@ -15,7 +15,7 @@
 //! | [`wording`]: statuses and issues as people read them | |
 //! | | [`asked`]: what a decision learns from all of this |
 //! | [`event`]: what an event means | [`told`]: what GitHub is told about a commit |
-//! | [`secret`]: a text that is never shown | |
+//! | [`secret`]: a text that is never shown, [`signature`]: what GitHub has signed | |
 
 pub(crate) mod announcement;
 pub(crate) mod asked;
@@ -30,6 +30,7 @@ pub(crate) mod issues;
 pub(crate) mod people;
 pub(crate) mod run;
 pub(crate) mod secret;
+pub(crate) mod signature;
 pub(crate) mod surroundings;
 pub(crate) mod templates;
 pub(crate) mod told;

@@ -15,6 +15,13 @@ impl Secret {
         visible.then(|| Secret(text.to_owned()))
     }
 
+    /// Takes a text that people have agreed on, which is sent nowhere: spaces are part of it.
+    pub(crate) fn agreed(text: &str) -> Option<Secret> {
+        let text = text.trim_end_matches(['\r', '\n']);
+        let is_one = !text.trim().is_empty() && !text.chars().any(char::is_control);
+        is_one.then(|| Secret(text.to_owned()))
+    }
+
     /// The text itself, for the one place that sends or checks it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -41,6 +48,9 @@ mod tests {
         let secret = Secret::new("ghp_abc\n").unwrap();
         assert_eq!((secret.reveal(), format!("{secret:?}").as_str()), ("ghp_abc", "Secret"));
         assert_eq!(secret.hidden_in("bad ghp_abc!"), "bad (secret)!");
+        for bad in ["", "\n", " ", "a\nb", "a\0"] {
+            assert!(Secret::agreed(bad).is_none(), "{bad:?}");
+        }
         for bad in ["", "\n", "a b", "a\r\nx: y", "é"] {
             assert!(Secret::new(bad).is_none(), "{bad:?}");
         }

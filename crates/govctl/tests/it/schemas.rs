@@ -1,6 +1,13 @@
 //! What the program answers is what `schema/` promises.
 
-use std::{collections::BTreeSet, fs, path::Path, slice};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::Stdio,
+    slice, thread,
+    time::{Duration, Instant},
+};
 
 use flock_guard::{LockFile, Wait};
 use serde_json::Value;
@@ -147,10 +154,31 @@ fn every_answer_is_what_its_schema_says_and_every_schema_has_an_answer() {
         let variables = [("RELEASE_GOVERNOR_MAX_DEPLOYS_PER_HOUR", "20"), ("EDITOR", "true")];
         look(bench.run_with(&variables, &[&["--json"], args].concat()).exits(code));
     }
+    seen.insert(file_name(&serving()));
     let files = fs::read_dir(DIRECTORY).unwrap();
     let files: BTreeSet<String> =
         files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(seen, files, "each schema needs a line in RUNS that is answered with it");
+}
+
+/// What `serve` answers, which does not end.
+fn serving() -> Value {
+    let bench = Bench::new();
+    let answer = bench.path().join("answer.json");
+    let variables = [("GITHUB_TOKEN", "t"), ("GOVCTL_WEBHOOK_SECRET", "s")];
+    let words = ["--json-file", "answer.json", "--repo", "acme/shop", "serve"];
+    let args = [&words[..], &["--listen", "127.0.0.1:0"]].concat();
+    let mut server = bench.command(&variables, &args).stdout(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // It is replaced as a whole, so it is there or not.
+    while !answer.exists() && Instant::now() < deadline {
+        thread::yield_now();
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let answer = serde_json::from_slice(&fs::read(answer).unwrap()).unwrap();
+    check(&answer);
+    answer
 }
 
 #[test]
