@@ -1,8 +1,11 @@
 //! What the audit log says became of a commit, which no pruning makes it forget.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::{AuditLog, DeployResult, Entry, Repo, Sha, StateError, audit_store::is_not_text};
+use crate::{
+    AuditLog, DeployResult, Entry, Moment, Repo, Sha, StateError, audit_store::is_not_text,
+};
 
 /// What an [`AuditLog`] says about the last deploy of a commit that was not taken back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +64,47 @@ impl AuditLog {
         }
         Ok(trail.last)
     }
+
+    /// Every commit whose last deploy to `repo`, or to any if that is `None`, has no end, and
+    /// when that was started; the oldest first.
+    ///
+    /// As far as the log goes back, and in one pass over it.
+    pub(crate) fn open_deploys(
+        &self,
+        repo: Option<&Repo>,
+    ) -> Result<Vec<(Sha, Moment)>, StateError> {
+        let mut trails: IndexMap<Sha, (Trail, Moment)> = IndexMap::new();
+        for line in self.lines()? {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) if is_not_text(&error) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if !SAYS_SO.iter().any(|what| line.contains(what)) {
+                continue;
+            }
+            let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
+            let Some(sha) = entry.sha.clone() else { continue };
+            if repo.is_some_and(|repo| entry.repo.as_ref() != Some(repo)) {
+                continue;
+            }
+            let (mut trail, mut since) =
+                trails.shift_remove(&sha).unwrap_or_else(|| (Trail::default(), entry.time));
+            if entry.what == "deploy_started" {
+                since = entry.time;
+            }
+            trail.follow(entry);
+            trails.insert(sha, (trail, since));
+        }
+        let is_open = |trail: &Trail| trail.last == Some(LastDeploy::Open);
+        let open = trails.into_iter().filter(|(_, (trail, _))| is_open(trail));
+        Ok(open.map(|(sha, (_, since))| (sha, since)).collect())
+    }
 }
+
+/// What is in every line that begins or ends a deploy. Reading a line costs a hundred times what
+/// passing over it does.
+const SAYS_SO: [&str; 3] = ["\"deploy_", "\"recorded\"", "\"resolved\""];
 
 /// What the lines so far say about one commit.
 #[derive(Debug, Default)]

@@ -146,6 +146,11 @@ impl ReleaseState {
         self.deploy_history.iter().all(|deploy| deploy.sha != *last).then_some(last)
     }
 
+    /// Whether there is no word about any deploy in it, as in one that was lost.
+    pub(crate) fn knows_of_none(&self) -> bool {
+        self.last_deploy_attempt_sha.is_none() && self.deploy_history.is_empty()
+    }
+
     /// Where the open entry of `sha` is: its last one, if that is pending.
     pub(crate) fn open_entry(&self, sha: &Sha) -> Option<usize> {
         let last = self.deploy_history.iter().rposition(|deploy| deploy.sha == *sha)?;

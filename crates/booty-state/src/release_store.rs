@@ -52,7 +52,8 @@ impl ReleaseStore {
     }
 
     /// Asks `log` what the state lacks once it came back from a backup. Without one, or if it
-    /// does not tell, the state is then an error until a person has looked.
+    /// does not tell, the state is then an error until a person has looked. A state that knows
+    /// of no deploy has every one as open that the log has.
     #[must_use]
     pub fn witnessed_by(self, log: AuditLog) -> ReleaseStore {
         ReleaseStore { witness: Some(log), ..self }
@@ -75,7 +76,7 @@ impl ReleaseStore {
     pub fn load(&self) -> Result<ReleaseState, StateError> {
         let mut state = self.document.load()?.unwrap_or_default();
         self.check_owner(&state)?;
-        self.catch_up(&mut state)?;
+        self.catch_up(&mut state, None)?;
         Ok(state)
     }
 
@@ -88,7 +89,7 @@ impl ReleaseStore {
     /// - [`StateError::OneChangeOld`]: it lacks a transition, nothing tells which, and it was not
     ///   changed.
     pub fn attempt_started(&self, sha: &Sha, now: Moment) -> Result<ReleaseState, StateError> {
-        self.update(|state| {
+        self.update(Some(sha), |state| {
             state.attempt_started(sha, now);
             true
         })
@@ -105,7 +106,7 @@ impl ReleaseStore {
         result: DeployResult,
         now: Moment,
     ) -> Result<ReleaseState, StateError> {
-        self.update(|state| {
+        self.update(Some(sha), |state| {
             state.finished(sha, result.clone(), now);
             true
         })
@@ -117,7 +118,7 @@ impl ReleaseStore {
     ///
     /// As [`attempt_started`](ReleaseStore::attempt_started).
     pub fn health_checked(&self, now: Moment) -> Result<ReleaseState, StateError> {
-        self.update(|state| {
+        self.update(None, |state| {
             state.health_checked(now);
             true
         })
@@ -129,7 +130,7 @@ impl ReleaseStore {
     ///
     /// As [`attempt_started`](ReleaseStore::attempt_started).
     pub fn health_found(&self, healthy: bool, now: Moment) -> Result<ReleaseState, StateError> {
-        self.update(|state| {
+        self.update(None, |state| {
             state.health_found(healthy, now);
             true
         })
@@ -146,7 +147,7 @@ impl ReleaseStore {
         reason: Option<&str>,
         now: Moment,
     ) -> Result<ReleaseState, StateError> {
-        self.update(|state| {
+        self.update(Some(sha), |state| {
             state.take_back(sha, reason, now);
             true
         })
@@ -159,17 +160,19 @@ impl ReleaseStore {
     ///
     /// As [`attempt_started`](ReleaseStore::attempt_started).
     pub fn abandon(&self, sha: &Sha) -> Result<ReleaseState, StateError> {
-        self.update(|state| state.abandon(sha))
+        self.update(Some(sha), |state| state.abandon(sha))
     }
 
-    /// One update; `transition` says whether it changed anything.
+    /// One update; `transition` says whether it changed anything. Its line about `sha` is in the
+    /// log already, and is not to count twice.
     fn update(
         &self,
+        sha: Option<&Sha>,
         mut transition: impl FnMut(&mut ReleaseState) -> bool,
     ) -> Result<ReleaseState, StateError> {
         let updated = self.document.try_update(|state| {
             self.check_owner(state)?;
-            let was_behind = self.catch_up(state)?;
+            let was_behind = self.catch_up(state, sha)?;
             if !transition(state) && !was_behind {
                 return Ok(Change::Keep(state.clone()));
             }
@@ -184,10 +187,15 @@ impl ReleaseStore {
         })
     }
 
-    /// Makes the transition that a state which came back from a backup lacks. Returns whether it
-    /// may lack one.
-    fn catch_up(&self, state: &mut ReleaseState) -> Result<bool, StateError> {
+    /// Makes the transition that a state which came back from a backup lacks, and adds what is
+    /// open, but for `sha`, to one that knows of no deploy. Returns whether it may lack a
+    /// transition.
+    fn catch_up(&self, state: &mut ReleaseState, sha: Option<&Sha>) -> Result<bool, StateError> {
         if !state.restored_from_backup {
+            if let Some(log) = self.witness.as_ref().filter(|_| state.knows_of_none()) {
+                let repo = self.owner.as_ref().map(|owner| &owner.repo);
+                log.remind(state, repo, sha)?;
+            }
             return Ok(false);
         }
         let caught_up = match &self.witness {

@@ -9,7 +9,8 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use crate::{
-    AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Sha, StateError,
+    AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Repo, Sha,
+    StateError,
 };
 
 /// Why the audit log could not tell what a document lacks.
@@ -111,6 +112,23 @@ impl AuditLog {
             state.forget_rollback(sha);
         }
         state.restored_from_backup = false;
+        Ok(())
+    }
+
+    /// Adds every open deploy, but for that of `except`, to a `state` that knows of none at all: it may have been lost with
+    /// its backup, and whoever looks after another commit would find nothing that is unknown.
+    ///
+    /// A log with a flaw does, too: what it still says was started holds.
+    pub(crate) fn remind(
+        &self,
+        state: &mut ReleaseState,
+        repo: Option<&Repo>,
+        except: Option<&Sha>,
+    ) -> Result<(), StateError> {
+        let open = self.open_deploys(repo)?.into_iter();
+        for (sha, since) in open.filter(|(sha, _)| Some(sha) != except) {
+            state.attempt_started(&sha, since);
+        }
         Ok(())
     }
 

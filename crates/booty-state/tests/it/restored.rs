@@ -410,3 +410,52 @@ fn a_release_state_that_the_log_does_not_know_is_an_error_and_of_its_own_reposit
     place.write_down("deploy_finished", &sha('a'), "success", at(NOW));
     assert!(releases.load().unwrap().is_live(&sha('a')));
 }
+
+#[test]
+fn a_state_that_was_lost_with_its_backup_knows_every_open_deploy_of_its_repository() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place { dir: dir.path(), keep: Keep::default() };
+    let owner = Owner { repo: repo(), environment: "production".to_owned() };
+    let releases = || place.releases().owned_by(owner.clone());
+    assert_eq!(releases().load().unwrap(), ReleaseState::default());
+    let start = |commit| place.write_down("deploy_started", &sha(commit), "x", at(NOW));
+    for commit in ['a', 'b', 'c', 'd', 'e'] {
+        start(commit);
+    }
+    place.write_down("deploy_finished", &sha('b'), "success", at(NOW));
+    place.write_down("deploy_taken_back", &sha('c'), "x", at(NOW));
+    start('a');
+    let other = NewEntry::new(at(NOW), "ana", "deploy_started")
+        .about(&"else/where".parse().unwrap(), &sha('f'));
+    place.log().append(&other.changing(Value::Null, "x")).unwrap();
+    let state = releases().load().unwrap();
+    assert_eq!(state.unknown(), [&sha('d'), &sha('e'), &sha('a')]);
+    assert!(!dir.path().join("release.json").exists(), "looking writes nothing");
+
+    // The first change does not make it forget the others, nor does the next.
+    let state = releases().finished(&sha('d'), DeployResult::Failure, at(NOW)).unwrap();
+    assert_eq!(state.unknown(), [&sha('e'), &sha('a')]);
+    releases().abandon(&sha('a')).unwrap();
+    assert_eq!(releases().load().unwrap().unknown(), [&sha('e')]);
+}
+
+#[test]
+fn the_line_of_the_first_start_does_not_count_beside_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place { dir: dir.path(), keep: Keep::default() };
+    place.write_down("deploy_started", &sha('a'), "x", at(NOW));
+    let state = place.releases().attempt_started(&sha('a'), at(NOW)).unwrap();
+    assert_eq!(state.deploy_history.len(), 1);
+    place.releases().abandon(&sha('a')).unwrap();
+    place.write_down("deploy_taken_back", &sha('a'), "x", at(NOW));
+    assert!(place.releases().load().unwrap().deploy_history.is_empty());
+}
+
+#[test]
+fn a_state_that_knows_of_a_deploy_is_not_told_by_the_log_what_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place { dir: dir.path(), keep: Keep::default() };
+    place.releases().finished(&sha('a'), DeployResult::Success, at(NOW)).unwrap();
+    place.write_down("deploy_started", &sha('b'), "x", at(NOW));
+    assert!(place.releases().load().unwrap().unknown().is_empty());
+}

@@ -99,6 +99,23 @@ fn what_the_state_forgot_and_was_cut_off_is_unknown_and_can_be_resolved() {
 }
 
 #[test]
+fn what_the_state_forgot_and_was_cut_off_holds_every_other_commit() {
+    let bench = Bench::new();
+    let other = "41be77c0".repeat(5);
+    assert_eq!(bench.deploy(SHA, &[], "kill -KILL $PPID").output.status.code(), None);
+    forget(&bench);
+    let json = bench.run(&["check", &other, "--json"]).exits(1).json();
+    assert_eq!(json["reason"], "outcome_unknown");
+    bench.deploy(&other, &[], "true").exits(1);
+    let status = bench.run(&["status"]).exits(0).stdout();
+    assert!(status.contains(&format!("govctl resolve {SHA}")), "{status}");
+    assert_eq!(bench.runs(), 1);
+    bench.run(&["resolve", SHA, "--as", "failure"]).exits(0);
+    bench.deploy(&other, &["--now", "2099-01-01T00:00:00Z"], "true").exits(0);
+    assert_eq!(bench.runs(), 2);
+}
+
+#[test]
 fn what_provably_never_started_is_new() {
     let bench = Bench::new();
     let deploy = ["deploy", SHA, "--", "./not-there"];
