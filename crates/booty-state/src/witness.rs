@@ -212,10 +212,14 @@ impl Handled {
             {
                 self.claim(key, WITHOUT_ID.to_owned());
             }
-            ("delivery_claimed" | "delivery_recorded", _) => {
+            (what @ ("delivery_claimed" | "delivery_recorded" | "delivery_given_back"), _) => {
                 let text = |key| after?.get(key)?.as_str();
-                if let Some((key, id)) = text("key").zip(text("delivery_id")) {
+                let Some((key, id)) = text("key").zip(text("delivery_id")) else { return };
+                if what != "delivery_given_back" {
                     self.claim(key.to_owned(), id.to_owned());
+                } else if self.claimed.get(key).is_some_and(|by| by == id) {
+                    self.claimed.shift_remove(key);
+                    self.given_back.insert(key.to_owned(), id.to_owned());
                 }
             }
             _ => {}

@@ -74,9 +74,7 @@ pub(crate) fn run(args: &EventArgs, context: &Context, out: &Output) -> Result<E
     let exit = handled(context, &project, event, &mut report, out).inspect_err(|error| {
         // What has changed nothing may come again.
         if error.kind != Kind::Unknown {
-            held.iter().for_each(|(key, id)| {
-                context.deliveries().give_back(key, id).ok(); // It is an error already.
-            });
+            give_back(context, &held);
         }
     })?;
     out.report_done(&report);
@@ -186,11 +184,7 @@ fn claimed(
         })?;
     let mut held: Vec<(DeliveryKey, DeliveryId)> = Vec::new();
     for key in keys {
-        let claim = deliveries.claim(key, &by).inspect_err(|_| {
-            held.iter().for_each(|(key, id)| {
-                deliveries.give_back(key, id).ok(); // It is an error already.
-            });
-        })?;
+        let claim = deliveries.claim(key, &by).inspect_err(|_| give_back(context, &held))?;
         if let Claim::Already { .. } = claim {
             return Ok(None);
         }
@@ -199,6 +193,16 @@ fn claimed(
         held.push((key.clone(), by.clone()));
     }
     Ok(Some(held))
+}
+
+/// Lets the event come again. That this fails, too, is not told: it is an error already.
+fn give_back(context: &Context, held: &[(DeliveryKey, DeliveryId)]) {
+    for (key, id) in held {
+        if context.deliveries().give_back(key, id).is_ok() {
+            // Or a cache that falls back later would learn of the claim and not of its end.
+            delivery::note(context, "delivery_given_back", key, id);
+        }
+    }
 }
 
 fn payload(file: &str) -> Result<Vec<u8>, CliError> {
