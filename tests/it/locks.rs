@@ -80,7 +80,7 @@ fn whoever_loses_the_lock_is_stopped() {
     let stage = Stage::new();
     let (run, pid) = endless(&stage);
     let order = "lock break db --reason stuck --force";
-    let broken = stage.govctl(order).run().stderr_has("alive, this is you").any_stderr();
+    let broken = stage.govctl(order).run().stderr_has("alive, yours").any_stderr();
     broken.stdout_has("db is free").exit(Exit::Yes);
     run.wait().stderr_has("lost the lock `db`: the command was stopped").exit(Exit::Broken);
     assert!(is_gone(pid));
