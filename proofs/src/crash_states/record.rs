@@ -9,7 +9,7 @@ use system_tests::{Call, Govctl, Trace};
 use crate::tree::{Node, Tree};
 
 /// Every call that can change a directory or make a change durable. What a program may call
-/// and this does not list would be missed, so [`add`] fails on what it does not understand.
+/// and this does not list would be missed, so reading it fails on what it does not understand.
 const CALLS: &str = "open,openat,openat2,creat,write,writev,pwrite64,pwritev,pwritev2,lseek,\
                      truncate,ftruncate,fallocate,copy_file_range,sendfile,splice,fsync,\
                      fdatasync,syncfs,sync,sync_file_range,msync,rename,renameat,renameat2,link,\
