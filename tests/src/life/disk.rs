@@ -130,6 +130,7 @@ impl Disk {
     }
 
     pub(super) fn apply(&mut self, micro: &Micro, now: i64) {
+        self.remember(self.reminded_by(micro));
         match micro.clone() {
             Micro::Tell(told) => self.log.push((now, told)),
             Micro::Claim { commit, delivery } => drop(self.claims.insert(commit, delivery)),
@@ -180,6 +181,21 @@ impl Disk {
         }
     }
 
+    /// What the log adds to a history that knows of no deploy at all before this change is made
+    /// to it: every other commit that it has as open, and when that was started.
+    pub(super) fn reminded_by(&self, micro: &Micro) -> Vec<(Commit, i64)> {
+        let about = match micro {
+            Micro::Open(commit) | Micro::Finish(commit, _) | Micro::Mark(commit) => *commit,
+            _ => return Vec::new(),
+        };
+        let open = if self.tries.is_empty() { self.open_in_log() } else { Vec::new() };
+        open.into_iter().filter(|(commit, _)| *commit != about).collect()
+    }
+
+    fn remember(&mut self, open: Vec<(Commit, i64)>) {
+        self.tries.extend(open.into_iter().map(|(commit, at)| Try { commit, at, end: End::Open }));
+    }
+
     fn finish(&mut self, commit: Commit, end: End, now: i64) {
         if end == End::Success && self.current != Some(commit) {
             self.previous = self.current.replace(commit);
@@ -194,10 +210,34 @@ impl Disk {
         (self.tries[last].end == End::Open).then_some(last)
     }
 
-    /// The commits of which nobody knows how their last deploy ended, oldest first.
+    /// The commits of which nobody knows how their last deploy ended, oldest first: the history
+    /// says so, or the log where that knows of no deploy at all.
     pub(super) fn unknown(&self) -> Vec<Commit> {
+        if self.tries.is_empty() {
+            return self.open_in_log().into_iter().map(|(commit, _)| commit).collect();
+        }
         let open = self.tries.iter().filter(|one| one.end == End::Open);
         open.map(|one| one.commit).collect()
+    }
+
+    /// The commits whose last deploy has no end in the log, and when it was started.
+    fn open_in_log(&self) -> Vec<(Commit, i64)> {
+        let mut since: Vec<(Commit, i64)> = Vec::new();
+        for (at, told) in &self.log {
+            let (commit, is_start) = match told {
+                Told::Started { commit, .. } => (*commit, true),
+                Told::TakenBack { commit, .. } => (*commit, false),
+                Told::Finished(commit, _)
+                | Told::Recorded(commit, _)
+                | Told::Resolved(commit, _) => (*commit, false),
+                _ => continue,
+            };
+            let known = since.iter().position(|(known, _)| *known == commit);
+            let first = known.map(|known| since.remove(known).1).unwrap_or(*at);
+            since.push((commit, if is_start { *at } else { first }));
+        }
+        since.retain(|(commit, _)| self.heard(*commit) == Some(End::Open));
+        since
     }
 
     pub(super) fn next_freeze(&self) -> u64 {

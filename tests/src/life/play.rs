@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::chance::{Kill, Step};
-use super::disk::{Disk, Micro, Told};
+use super::disk::{Disk, End, Micro, Told};
 use super::order::{Expected, KILLED, Order, rfc3339};
 use super::world::{Ask, FILES, FORK, POLICY, SIDE, reason};
 use super::{Commit, Flaw, LifeCounts, observed, story};
@@ -150,7 +150,8 @@ impl Play {
         done: usize,
     ) -> Result<(), String> {
         let new = &self.disk.log[before.log.len()..];
-        let whole: Vec<_> = self.story.iter().chain(new).cloned().collect();
+        let reminded = self.reminded(before, &expected.micros[..done]);
+        let whole: Vec<_> = self.story.iter().chain(&reminded).chain(new).cloned().collect();
         let mut ways = vec![whole.clone()];
         if done < expected.micros.len() {
             if !new.is_empty() {
@@ -165,6 +166,18 @@ impl Play {
         let explains = |way: &Vec<_>| story::explains(&story::told(way), &self.disk);
         self.story = ways.into_iter().find(explains).ok_or("the audit log does not explain it")?;
         Ok(())
+    }
+
+    /// What a first change of a history took over from lines whose own change a kill had prevented.
+    fn reminded(&self, before: &Disk, micros: &[Micro]) -> Vec<(i64, Told)> {
+        let mut disk = before.clone();
+        let mut reminded = Vec::new();
+        for micro in micros {
+            let open = disk.reminded_by(micro).into_iter();
+            reminded.extend(open.map(|(commit, at)| (at, Told::Recorded(commit, End::Open))));
+            disk.apply(micro, self.now);
+        }
+        reminded
     }
 
     /// What the program itself says about it.
