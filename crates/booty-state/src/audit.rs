@@ -108,8 +108,9 @@ const HASH_START: &str = ",\"hash\":\"";
 const HASH_END: &str = "\"}";
 
 /// Where the chain has got to: everything that the next line depends on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Link {
+    #[serde(rename = "seq")]
     pub(crate) lines: u64,
     pub(crate) head: String,
 }
@@ -123,6 +124,21 @@ impl Link {
     /// After `line`, which is the `number`th.
     pub(crate) fn after(number: u64, line: &str) -> Link {
         Link { lines: number, head: digest(line) }
+    }
+
+    /// Where it had got to by the `mark` of the log.
+    pub(crate) fn marked(mark: &str) -> Option<Link> {
+        serde_json::from_str(mark).ok()
+    }
+
+    /// What the mark of the log says.
+    pub(crate) fn mark(&self) -> String {
+        serde_json::to_string(self).expect("a number and a text can be written")
+    }
+
+    /// Whether a log that has got to `log` lacks the line that is meant here.
+    pub(crate) fn is_beyond(&self, log: &Link) -> bool {
+        self.lines >= log.lines && self != log
     }
 
     /// The number of the line that comes next. A garbled line before it can claim any

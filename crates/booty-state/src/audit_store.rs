@@ -10,12 +10,15 @@ use crate::{ChainBreak, Entry, NewEntry, StateError, audit::Link};
 /// The log `audit.jsonl`: one line for everything that changed the state.
 ///
 /// Every line carries its own hash and that of the line before, so that a line that was
-/// changed, removed or moved is found by [`verify`](AuditLog::verify), down to its number.
+/// changed, removed or moved is found by [`verify`](AuditLog::verify), down to its number. A mark
+/// beside the log (`NAME.mark`) says which line was the last, so that a cut end is found as well,
+/// and a log that was written anew; the numbers go on behind what is missing.
 ///
 /// # Limits
 ///
-/// Whoever may write the file can cut off its end or write all of it anew. Compare
-/// [`Verified::head`] with one that was kept elsewhere to find that too.
+/// Whoever may write both files can cut off the end or write all of it anew, and a power cut may
+/// take the newest mark. Compare [`Verified::head`] with one that was kept elsewhere to find that
+/// too.
 ///
 /// # Examples
 ///
@@ -47,6 +50,9 @@ pub struct Verified {
     pub entries: u64,
     /// The hash of its last line, which stands for all of them; 64 zeros if there is none.
     pub head: String,
+    /// Whether the mark is that of its last line. Without it, or with an older one as after a crash,
+    /// nobody can tell whether more lines were cut off behind it.
+    pub is_end_known: bool,
 }
 
 impl AuditLog {
@@ -70,19 +76,33 @@ impl AuditLog {
     /// Writes one change down, and returns the number of its line, which only rises. When this
     /// returns `Ok`, it survives a power cut.
     ///
-    /// A flaw in the lines before does not keep it out: it stays where it is, to be found.
+    /// A flaw in the lines before does not keep it out: it stays where it is, to be found. After
+    /// lines that are missing at the end it has the number and the chain that would be next, and
+    /// an error event tells of them.
     ///
     /// # Errors
     ///
     /// [`StateError::Store`]: it is not written down, or may be missing later.
     pub fn append(&self, new: &NewEntry) -> Result<u64, StateError> {
         let mut seq = 0;
-        self.log.append(|last| {
-            let link = self.link_after(last);
+        self.log.append_marked(|last, mark| {
+            let link = self.going_on(self.link_after(last), mark);
             seq = link.next();
-            link.line_for(new.clone())
+            let line = link.line_for(new.clone());
+            let mark = Link::after(seq, &line).mark();
+            (line, mark)
         })?;
         Ok(seq)
+    }
+
+    /// Forgets which line was the last: whoever puts another log in the place of this one does so
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Store`].
+    pub fn forget_end(&self) -> Result<(), StateError> {
+        Ok(self.log.forget_mark()?)
     }
 
     /// Reads the entries, oldest first, and leaves out what is none.
@@ -99,8 +119,10 @@ impl AuditLog {
     /// # Errors
     ///
     /// - [`StateError::ChainBroken`]: one was, and this is the first that does not fit.
-    /// - [`StateError::Store`]: the log could not be read.
+    /// - [`StateError::Store`]: the log or its mark could not be read.
     pub fn verify(&self) -> Result<Verified, StateError> {
+        let broken = |line, source| StateError::ChainBroken { place: self.place(), line, source };
+        let mark = self.end_mark()?;
         let mut link = Link::beginning();
         for line in self.log.lines()? {
             let followed = match line {
@@ -108,18 +130,42 @@ impl AuditLog {
                 Err(error) if is_not_text(&error) => Err(ChainBreak::NotText),
                 Err(error) => return Err(error.into()),
             };
-            followed.map_err(|source| StateError::ChainBroken {
-                place: self.place(),
-                line: link.next(),
-                source,
-            })?;
+            followed.map_err(|source| broken(link.next(), source))?;
+            let is_marked = mark.as_ref().is_some_and(|mark| mark.lines == link.lines);
+            if is_marked && mark.as_ref() != Some(&link) {
+                return Err(broken(link.lines, ChainBreak::Rewritten));
+            }
         }
-        Ok(Verified { entries: link.lines, head: link.head })
+        match mark {
+            Some(mark) if mark.lines > link.lines => {
+                Err(broken(link.next(), ChainBreak::Missing { last: mark.lines }))
+            }
+            mark => Ok(Verified {
+                is_end_known: mark.as_ref() == Some(&link),
+                entries: link.lines,
+                head: link.head,
+            }),
+        }
     }
 
     /// The lines as they are, oldest first.
     pub(crate) fn lines(&self) -> Result<Lines, StateError> {
         Ok(self.log.lines()?)
+    }
+
+    /// What the mark says about the end. To be asked before the lines are read, which may become
+    /// more meanwhile and never fewer.
+    pub(crate) fn end_mark(&self) -> Result<Option<Link>, StateError> {
+        Ok(self.log.mark()?.as_deref().and_then(Link::marked))
+    }
+
+    /// Where the next line goes on: at the mark, if the log does not have the line that it tells of.
+    fn going_on(&self, link: Link, mark: Option<&str>) -> Link {
+        let mark = mark.and_then(Link::marked);
+        let Some(mark) = mark.filter(|mark| mark.is_beyond(&link)) else { return link };
+        let (found, last) = (link.lines, mark.lines);
+        tracing::error!(log = self.place(), found, last, "the audit log lacks lines at its end");
+        mark
     }
 
     /// Where the chain has got to with the `last` line.

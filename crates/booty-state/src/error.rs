@@ -70,6 +70,15 @@ pub enum ChainBreak {
     /// The line before it is another than the one it was written after.
     #[error("it was not written after the line that is before it now")]
     Chain,
+    /// It fits the lines before, and another one was written in its place.
+    #[error("it is not the line that was written last by the mark beside the log")]
+    Rewritten,
+    /// It is not there, and was: the end of the log was cut off.
+    #[error("it is missing: by the mark beside the log, its last line was number {last}")]
+    Missing {
+        /// The number of the last line that was written.
+        last: u64,
+    },
 }
 
 /// Why a text from outside is not what it should be. Nothing was read or changed.

@@ -13,8 +13,8 @@ pub struct OpenDeploy {
     pub before: Option<Value>,
     /// Its process, if it was let go: from then on it may have done anything.
     pub command: Option<Value>,
-    /// No line was changed, removed or added since its start, and the log was not brought here
-    /// from elsewhere. Without that, a line that is missing proves nothing.
+    /// No line was changed, removed or added since its start, none is missing at the end, and the
+    /// log was not brought here from elsewhere. Without that, a line that is missing proves nothing.
     pub is_whole: bool,
 }
 
@@ -32,8 +32,8 @@ impl AuditLog {
     ///
     /// # Limits
     ///
-    /// Whoever may write the file can cut off its end, and then it looks as if that had never
-    /// been written. It reads the whole log, and checks what is behind the start.
+    /// It reads the whole log, and checks what is behind the start. That lines were cut off at the
+    /// end it sees by the mark beside the log, and not without one.
     ///
     /// # Examples
     ///
@@ -53,6 +53,7 @@ impl AuditLog {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_deploy_of(&self, repo: &Repo, sha: &Sha) -> Result<Option<OpenDeploy>, StateError> {
+        let mark = self.end_mark()?;
         let mut open: Option<(OpenDeploy, Link)> = None;
         for line in self.lines()? {
             let line = match line {
@@ -70,7 +71,10 @@ impl AuditLog {
                 follow(&mut open, entry, &line);
             }
         }
-        Ok(open.map(|(deploy, _)| deploy))
+        Ok(open.map(|(deploy, link)| {
+            let lacks_lines = mark.is_some_and(|mark| mark.is_beyond(&link));
+            OpenDeploy { is_whole: deploy.is_whole && !lacks_lines, ..deploy }
+        }))
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn directories() -> BTreeSet<&'static str> {
     kinds().map(|kind| kind.directory().unwrap_or_default()).chain([SESSIONS]).collect()
 }
 
+/// Whether there is an audit log, or the mark that one leaves behind.
+pub(crate) fn has_audit(context: &Context) -> bool {
+    let mark = format!("{AUDIT}.mark");
+    [AUDIT, &mark].iter().any(|name| context.state_dir.join(name).exists())
+}
+
 /// Whether a file of that name was set aside when another one took its place.
 pub(crate) fn is_aside(name: &str) -> bool {
     name.contains(".json.damaged-") || name.contains(".jsonl.replaced-")

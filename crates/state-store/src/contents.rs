@@ -1,9 +1,9 @@
 //! Reading a file as one whole version, and telling versions apart.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -74,6 +74,20 @@ pub(crate) fn open(path: &Path) -> io::Result<Option<File>> {
         Ok(fd) => Ok(Some(fd.into())),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Opens a regular file as `options` say, without following a link and without hanging on a FIFO.
+/// `None`: there is no such file.
+pub(crate) fn open_regular(path: &Path, options: &OpenOptions) -> io::Result<Option<File>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match options.clone().custom_flags(flags.bits().cast_signed()).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    match file.metadata()?.is_file() {
+        true => Ok(Some(file)),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 

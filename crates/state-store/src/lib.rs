@@ -64,7 +64,8 @@
 //! Who looks after documents without knowing their types has a table of [`Kind`]s, and of each
 //! document an [`AnyDocument`].
 //!
-//! [`LineLog`] is for what only grows: one line, one write, one sync.
+//! [`LineLog`] is for what only grows: one line, one write, one sync. A mark beside it can say how
+//! far it has got.
 //!
 //! # Limits
 //!
@@ -94,7 +95,9 @@ mod document;
 mod error;
 mod file;
 mod kind;
+mod lines;
 mod log;
+mod mark;
 mod memory;
 mod recover;
 mod repair;
@@ -110,7 +113,8 @@ pub use document::{Change, Document, Seen};
 pub use error::{Damage, NoFallback, StoreError, UpdateError};
 pub use file::FileBackend;
 pub use kind::Kind;
-pub use log::{LineLog, Lines};
+pub use lines::Lines;
+pub use log::LineLog;
 pub use memory::MemoryBackend;
 pub use recover::Restored;
 pub use repair::{AnyDocument, Condition, Examined, Force, RepairError, Written};

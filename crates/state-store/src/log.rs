@@ -2,21 +2,17 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, Write},
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use flock_guard::{LockFile, LockGuard, Wait};
-use rustix::fs::OFlags;
-
 use crate::{
-    StoreError,
-    directory::create_private_dir,
-    file::locked,
-    tail::{Tail, has_lost_a_block},
+    Lines, StoreError, contents::open_regular, directory::create_private_dir, file::locked,
+    mark::Mark, tail::Tail,
 };
+use flock_guard::{LockFile, LockGuard, Wait};
 
 /// A file that only grows, by whole lines.
 ///
@@ -84,6 +80,73 @@ impl LineLog {
         self.append_if(|last| Some(line(last))).map(|_| ())
     }
 
+    /// As [`append`](LineLog::append), and puts the mark in its place that `line` returns beside
+    /// the line. It gets the last line and the last mark.
+    ///
+    /// A *mark* is a short text beside the log (`NAME.mark`) that says how far the log has got, so
+    /// that a log which was cut short can be told. It is written once the line is durable, and
+    /// not synced: it is never ahead of the log, and after a crash it may be behind or missing.
+    /// A mark that cannot be read or written is a warning event and keeps no line out.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](LineLog::append).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// let log = state_store::LineLog::at(dir.path().join("audit.jsonl"));
+    /// log.append_marked(|_, _| ("line 1".into(), "1".into()))?;
+    /// assert_eq!(log.mark()?.as_deref(), Some("1"));
+    /// std::fs::remove_file(log.path())?;
+    /// log.append_marked(|last, mark| {
+    ///     assert_eq!((last, mark), (None, Some("1")));
+    ///     ("line 2".into(), "2".into())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append_marked(
+        &self,
+        line: impl FnOnce(Option<&str>, Option<&str>) -> (String, String),
+    ) -> Result<(), StoreError> {
+        let turn = self.turn()?;
+        let warn = |error: StoreError| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(cause, "{error}: a cut end of the log may stay unnoticed");
+        };
+        let before = self.mark().unwrap_or_else(|error| {
+            warn(error);
+            None
+        });
+        let mut mark = String::new();
+        self.append_in(&turn, |last| {
+            let (line, after) = line(last, before.as_deref());
+            mark = after;
+            Some(line)
+        })?;
+        Mark::beside(&self.path).write(&mark).unwrap_or_else(warn);
+        Ok(())
+    }
+
+    /// Reads the mark that was left last, if it is there and whole. No lock is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`].
+    pub fn mark(&self) -> Result<Option<String>, StoreError> {
+        Mark::beside(&self.path).read()
+    }
+
+    /// Removes the mark: whoever puts another log in the place of this one does so before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`].
+    pub fn forget_mark(&self) -> Result<(), StoreError> {
+        Mark::beside(&self.path).remove()
+    }
+
     /// As [`append`](LineLog::append), for a line that the last one may forbid. Returns
     /// whether there was one to append; if not, nothing was changed or created.
     ///
@@ -94,33 +157,7 @@ impl LineLog {
         &self,
         line: impl FnOnce(Option<&str>) -> Option<String>,
     ) -> Result<bool, StoreError> {
-        let _turn = self.turn()?;
-        let found = self.open(&to_append())?;
-        let (end, last) = match &found {
-            Some(file) => self.cut_torn_line(file)?,
-            None => (0, None),
-        };
-        let Some(mut line) = line(last.as_deref()) else { return Ok(false) };
-        if line.contains(['\n', '\0']) {
-            let why = "a line with a newline or a zero byte in it";
-            let source = io::Error::new(io::ErrorKind::InvalidInput, why);
-            return Err(self.failed("append to", source));
-        }
-        line.push('\n');
-        let mut file = match found {
-            Some(file) => file,
-            None => self.create()?,
-        };
-        if end == 0 {
-            // Before its first line and not after: whoever finds a line knows that the file stays.
-            // A writer that is killed in between leaves an empty file, and the next one syncs again.
-            self.sync_directory()?;
-        }
-        if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
-            file.set_len(end).ok(); // Best effort: what stays is cut off by the next append.
-            return Err(self.failed("append to", source));
-        }
-        Ok(true)
+        self.append_in(&self.turn()?, line)
     }
 
     /// Removes the log if `decide` says so of its last line (`None`: it has no whole line).
@@ -149,7 +186,7 @@ impl LineLog {
     /// [`StoreError::Io`] if it could not be opened. Each line can fail on its own, if it
     /// could not be read or is not UTF-8.
     pub fn lines(&self) -> Result<Lines, StoreError> {
-        Ok(Lines { reader: self.open_to_read()?.map(BufReader::new), log: self.clone() })
+        Ok(Lines::of(self.clone(), self.open_to_read()?))
     }
 
     /// Reads the last whole line as it is now, without the ones before. No lock is taken.
@@ -171,6 +208,39 @@ impl LineLog {
         taken.map_err(|source| locked(&self.path.display().to_string(), source))
     }
 
+    fn append_in(
+        &self,
+        _turn: &LockGuard,
+        line: impl FnOnce(Option<&str>) -> Option<String>,
+    ) -> Result<bool, StoreError> {
+        let found = self.open(&to_append())?;
+        let (end, last) = match &found {
+            Some(file) => self.cut_torn_line(file)?,
+            None => (0, None),
+        };
+        let Some(mut line) = line(last.as_deref()) else { return Ok(false) };
+        if line.contains(['\n', '\0']) {
+            let why = "a line with a newline or a zero byte in it";
+            let source = io::Error::new(io::ErrorKind::InvalidInput, why);
+            return Err(self.failed("append to", source));
+        }
+        line.push('\n');
+        let mut file = match found {
+            Some(file) => file,
+            None => self.create()?,
+        };
+        if end == 0 {
+            // Before its first line and not after: whoever finds a line knows that the file stays.
+            // A writer that is killed in between leaves an empty file, and the next one syncs again.
+            self.sync_directory()?;
+        }
+        if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
+            file.set_len(end).ok(); // Best effort: what stays is cut off by the next append.
+            return Err(self.failed("append to", source));
+        }
+        Ok(true)
+    }
+
     fn create(&self) -> Result<File, StoreError> {
         let file = self.open(to_append().create(true).mode(0o600))?;
         // Without its directory a file cannot even be created.
@@ -181,19 +251,8 @@ impl LineLog {
         self.open(OpenOptions::new().read(true))
     }
 
-    /// Opens it if it is there, without following a link and without hanging on a FIFO.
     fn open(&self, options: &OpenOptions) -> Result<Option<File>, StoreError> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = match options.clone().custom_flags(flags.bits().cast_signed()).open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(self.failed("open", source)),
-        };
-        match file.metadata() {
-            Ok(metadata) if metadata.is_file() => Ok(Some(file)),
-            Ok(_) => Err(self.failed("open", io::Error::other("it is not a regular file"))),
-            Err(source) => Err(self.failed("open", source)),
-        }
+        open_regular(&self.path, options).map_err(|source| self.failed("open", source))
     }
 
     /// Removes what follows the last newline. Returns where the file ends now, and its last
@@ -214,7 +273,7 @@ impl LineLog {
         synced.map_err(|source| self.failed("sync the directory of", source))
     }
 
-    fn failed(&self, action: &'static str, source: io::Error) -> StoreError {
+    pub(crate) fn failed(&self, action: &'static str, source: io::Error) -> StoreError {
         StoreError::Io { action, place: self.path.display().to_string(), source }
     }
 }
@@ -227,33 +286,4 @@ fn to_append() -> OpenOptions {
 
 fn directory_of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// The whole lines of a [`LineLog`], oldest first, without their newlines.
-#[derive(Debug)]
-pub struct Lines {
-    reader: Option<BufReader<File>>,
-    log: LineLog,
-}
-
-impl Iterator for Lines {
-    type Item = Result<String, StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let reader = self.reader.as_mut()?;
-        let mut line = String::new();
-        let read = reader.read_line(&mut line).and_then(|_| {
-            let mut is_last = || Ok::<_, io::Error>(reader.fill_buf()?.is_empty());
-            Ok(line.ends_with('\n') && !(has_lost_a_block(&line) && is_last()?))
-        });
-        match read {
-            Ok(true) => {
-                line.pop();
-                Some(Ok(line))
-            }
-            // The end, or a line that is being written or was torn.
-            Ok(false) => None,
-            Err(source) => Some(Err(self.log.failed("read a line of", source))),
-        }
-    }
 }

@@ -152,10 +152,10 @@ fn a_line_that_was_removed_added_moved_or_rewritten_is_found() {
 
 #[test]
 fn a_flaw_stays_to_be_found_and_keeps_nothing_out() {
-    let (dir, log) = log_of(2);
-    let path = dir.path().join("audit.jsonl");
-    let whole = fs::read(&path).unwrap();
     for flawed in [&b"not an entry\n"[..], b"\xff\xfe\n", b"{\"seq\":\"3\"}\n"] {
+        let (dir, log) = log_of(2);
+        let path = dir.path().join("audit.jsonl");
+        let whole = fs::read(&path).unwrap();
         given(&path, [&whole, flawed].concat());
         log.append(&entry(4)).unwrap();
         assert_eq!(flaw(&log).0, 3);

@@ -3,6 +3,7 @@
 
 mod approval;
 mod audit;
+mod audit_end;
 mod damage;
 mod delivery;
 mod directory;

@@ -174,8 +174,18 @@ fn without_a_witness_no_question_is_answered_until_a_person_has_looked() {
 fn a_log_that_is_not_whole_or_does_not_know_the_last_delivery_is_no_witness() {
     type Spoil = fn(&Path, &Place<'_>);
     type IsWhy = fn(&NoWitness) -> bool;
-    let cases: [(Spoil, IsWhy); 4] = [
-        (|log, _| fs::remove_file(log).unwrap(), |why| matches!(why, NoWitness::Empty { .. })),
+    fn forget_mark(log: &Path) {
+        fs::remove_file(log.with_extension("jsonl.mark")).unwrap();
+    }
+    let cases: [(Spoil, IsWhy); 6] = [
+        (|log, _| fs::remove_file(log).unwrap(), |why| matches!(why, NoWitness::Untrusted(_))),
+        (
+            |log, _| {
+                forget_mark(log);
+                fs::remove_file(log).unwrap();
+            },
+            |why| matches!(why, NoWitness::Empty { .. }),
+        ),
         (
             |log, _| {
                 let text = fs::read_to_string(log).unwrap();
@@ -186,6 +196,14 @@ fn a_log_that_is_not_whole_or_does_not_know_the_last_delivery_is_no_witness() {
         (
             |log, _| {
                 // Cut off behind the first line: the chain is whole, and knows nothing of `b`.
+                let text = fs::read_to_string(log).unwrap();
+                given(log, format!("{}\n", text.lines().next().unwrap()));
+            },
+            |why| matches!(why, NoWitness::Untrusted(_)),
+        ),
+        (
+            |log, _| {
+                forget_mark(log);
                 let text = fs::read_to_string(log).unwrap();
                 given(log, format!("{}\n", text.lines().next().unwrap()));
             },

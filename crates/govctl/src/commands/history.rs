@@ -21,7 +21,8 @@ use crate::{
 /// Show everything that changed the state: who, when, what, why
 ///
 /// With --verify it proves that no line was changed, removed or put elsewhere: each line
-/// carries the hash of the one before. Exits 3 if the proof fails.
+/// carries the hash of the one before, and a mark beside the log says which was the last. Exits 3
+/// if the proof fails.
 #[derive(Args, Debug)]
 pub(crate) struct HistoryArgs {
     /// Only the newest N
@@ -44,6 +45,9 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
         let verified = audit.verify()?;
         let entries = if verified.entries == 1 { "entry" } else { "entries" };
         out.note(&format!("the log is whole: {} {entries}", verified.entries));
+        if verified.entries > 0 && !verified.is_end_known {
+            out.note(&"note: no mark says which line was the last, as after a crash; the next line leaves one");
+        }
     }
     let sha = match &args.sha {
         Some(revision) => Some(Project::open(context, out)?.recorded_commit(revision)?),

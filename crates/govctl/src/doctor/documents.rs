@@ -3,7 +3,7 @@
 use super::{command, finding::Finding};
 use crate::{
     context::Context,
-    documents::{AUDIT, is_well, present},
+    documents::{has_audit, is_well, present},
     exit::CliError,
     view::counted,
 };
@@ -31,7 +31,7 @@ fn unwell(context: &Context) -> Result<Vec<String>, CliError> {
         .filter(|document| !is_well(&document.examine()))
         .map(|document| format!("`{}`", document.place()))
         .collect();
-    if context.state_dir.join(AUDIT).exists() && context.audit().verify().is_err() {
+    if has_audit(context) && context.audit().verify().is_err() {
         unwell.push(format!("`{}`", context.audit().place()));
     }
     Ok(unwell)

@@ -7,6 +7,7 @@ mod actions;
 mod answers;
 mod approve;
 mod audit;
+mod audit_end;
 mod breaker;
 mod config;
 mod delivery;

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<E
     }
     if args.files.is_empty() {
         lines.extend(documents::present(context)?.iter().map(|found| Line::of(found.as_ref())));
-        if context.state_dir.join(AUDIT).exists() {
+        if documents::has_audit(context) {
             lines.push(log(context));
         }
         lines.extend(leftovers(context)?);

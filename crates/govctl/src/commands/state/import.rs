@@ -197,19 +197,22 @@ fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliE
         create_private_dir(directory)?;
     }
     let place = path.display().to_string();
+    let is_log = path.ends_with(AUDIT);
     // Appends to the audit log take turns by it. Those to sessions have other locks, and nobody
     // appends to a session that is being imported.
-    let _turn = match path.ends_with(AUDIT) {
+    let _turn = match is_log {
         true => {
             let lock = LockFile::beside(path).exclusive(context.lock_wait);
             Some(lock.map_err(|source| StoreError::Locked { place: place.clone(), source })?)
         }
         false => None,
     };
-    let is_log = path.ends_with(AUDIT);
     if fs::read(path).is_ok_and(|there| there == contents || is_log && there.starts_with(contents))
     {
         return Ok(()); // It knows all of that, and perhaps what was deployed since.
+    }
+    if is_log {
+        context.audit().forget_end()?;
     }
     // Another history. A backup would be overwritten by the next import.
     set_aside(path)
