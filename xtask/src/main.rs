@@ -92,7 +92,7 @@ fn run(command: Command) -> Result<()> {
         Command::Setup => setup::run(),
         Command::Format => ci::format(),
         Command::Lint => ci::lint(),
-        Command::Test => test::run().map(|passed| println!("{passed} passed, 0 failed")),
+        Command::Test => test::run(None).map(|passed| println!("{passed} passed, 0 failed")),
         Command::Rustdoc => ci::rustdoc(),
         Command::Tidy => tidy::run(),
         Command::Layers => layers::run(),

@@ -27,8 +27,14 @@ pub(crate) fn run(words: &[&str], env: &[(&str, &str)]) -> Result<()> {
 /// Runs a program and hands each line of one stream to `line`; all of it still reaches the terminal.
 ///
 /// Only one stream is read, so that no program can block on a pipe that nobody empties.
-pub(crate) fn run_watching(words: &[&str], watch: Watch, mut line: impl FnMut(&str)) -> Result<()> {
+pub(crate) fn run_watching(
+    words: &[&str],
+    env: &[(&str, &str)],
+    watch: Watch,
+    mut line: impl FnMut(&str),
+) -> Result<()> {
     let mut command = command(words);
+    command.envs(env.iter().copied());
     match watch {
         Watch::Stdout => command.stdout(Stdio::piped()),
         Watch::Stderr => command.stderr(Stdio::piped()),
@@ -92,8 +98,9 @@ mod tests {
     fn watching_sees_every_line_and_the_failure() {
         let mut lines = Vec::new();
         let script = "echo one; echo two; exit 3";
-        let outcome =
-            run_watching(&["sh", "-c", script], Watch::Stdout, |line| lines.push(line.to_owned()));
+        let outcome = run_watching(&["sh", "-c", script], &[], Watch::Stdout, |line| {
+            lines.push(line.to_owned())
+        });
         assert_eq!(lines, ["one", "two"]);
         assert!(outcome.is_err(), "exit code 3 is a failure");
     }

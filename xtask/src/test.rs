@@ -8,16 +8,20 @@ use crate::process::{self, Watch};
 /// bring its peers: no gate compiles them.
 pub(crate) const FEATURES: &str = "session-store/redis";
 
-/// Runs everything and returns how many tests passed; a failure is an error.
+/// Runs everything and returns how many tests passed; a failure is an error. Tests that try their
+/// luck begin with `seed`, if there is one.
 ///
 /// Uses nextest where it is installed, because it is faster and keeps tests in processes of
 /// their own; nothing may depend on that, so the same tests pass without it.
-pub(crate) fn run() -> Result<usize> {
+pub(crate) fn run(seed: Option<&str>) -> Result<usize> {
+    let chance: Vec<_> = seed.map(|seed| ("GOVCTL_TEST_SEED", seed)).into_iter().collect();
     let mut passed = 0;
     if process::works(&["cargo", "nextest", "--version"]) {
         // The summary goes to stderr.
         let words = ["cargo", "nextest", "run", "--workspace", "--features", FEATURES, "--locked"];
-        process::run_watching(&words, Watch::Stderr, |line| passed += in_nextest_summary(line))?;
+        process::run_watching(&words, &chance, Watch::Stderr, |line| {
+            passed += in_nextest_summary(line)
+        })?;
     } else {
         let words = [
             "cargo",
@@ -30,10 +34,14 @@ pub(crate) fn run() -> Result<usize> {
             "--bins",
             "--tests",
         ];
-        process::run_watching(&words, Watch::Stdout, |line| passed += in_libtest_result(line))?;
+        process::run_watching(&words, &chance, Watch::Stdout, |line| {
+            passed += in_libtest_result(line)
+        })?;
     }
     let words = ["cargo", "test", "--doc", "--workspace", "--features", FEATURES, "--locked"];
-    process::run_watching(&words, Watch::Stdout, |line| passed += in_libtest_result(line))?;
+    process::run_watching(&words, &chance, Watch::Stdout, |line| {
+        passed += in_libtest_result(line)
+    })?;
     Ok(passed)
 }
 
