@@ -8,6 +8,7 @@ use std::{
 use booty_state::Entry;
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     context::{Context, rfc3339},
@@ -98,8 +99,7 @@ impl fmt::Display for History {
                 clean(&entry.who)
             )?;
             if let Some(after) = &entry.after {
-                let after = after.as_str().map_or_else(|| after.to_string(), str::to_owned);
-                write!(f, "  {}", clean(&after))?;
+                write!(f, "  {}", clean(&in_words(after)))?;
             }
             if let Some(why) = &entry.why {
                 write!(f, "  ({})", clean(why))?;
@@ -107,5 +107,39 @@ impl fmt::Display for History {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+/// What was there after a change, as a person reads it; `--json` has all of it.
+fn in_words(after: &Value) -> String {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let Some(object) = after.as_object() else { return plain(after) };
+    // A process: what else identifies it is for machines.
+    if let (Some(pid), Some(host)) = (object.get("pid"), object.get("hostname")) {
+        return format!("pid {pid} on {}", plain(host));
+    }
+    let said = object.iter().filter(|(_, value)| !value.is_null());
+    said.map(|(key, value)| format!("{key} {}", plain(value))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::in_words;
+
+    #[test]
+    fn what_was_there_after_a_change_is_told_without_braces() {
+        let process = json!({"pid": 7, "hostname": "web-1", "boot_id": "f2b09298"});
+        let table = [
+            (json!("success"), "success"),
+            (process, "pid 7 on web-1"),
+            (json!({"to": "8fa4f21", "why": null, "kept": 3}), "to 8fa4f21, kept 3"),
+            (json!({"from": {"a": 1}}), "from {\"a\":1}"),
+            (json!(null), "null"),
+        ];
+        for (after, words) in table {
+            assert_eq!(in_words(&after), words, "{after}");
+        }
     }
 }
