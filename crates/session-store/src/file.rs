@@ -91,7 +91,10 @@ impl FileStore {
     /// When the session was last active, if there is one, whether it has ended or not.
     fn last_active(&self, id: &SessionId) -> Result<Option<SystemTime>, SessionError> {
         let log = self.log(id);
-        let Some(last) = log.last()? else { return Ok(None) };
+        let last = match log.last().transpose().map(readable) {
+            Some(last) => last?.unwrap_or_default(),
+            None => return Ok(None),
+        };
         if let Ok(record) = Record::decode(&last) {
             return Ok(Some(record.at));
         }
@@ -279,7 +282,8 @@ impl SessionStore for FileStore {
     }
 }
 
-/// A line that is not UTF-8 is `None`: damaged, which is no reason to stop reading.
+/// A line that is not UTF-8, or longer than any of ours, is `None`: damaged, which is no reason to
+/// stop reading.
 fn readable(line: Result<String, StoreError>) -> Result<Option<String>, StoreError> {
     match line {
         Ok(line) => Ok(Some(line)),

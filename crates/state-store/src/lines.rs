@@ -2,10 +2,13 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
 };
 
-use crate::{LineLog, StoreError, tail::has_lost_a_block};
+use crate::{
+    LineLog, StoreError,
+    tail::{LINE_MAX_BYTES, has_lost_a_block, too_long},
+};
 
 /// The whole lines of a [`LineLog`], oldest first, without their newlines.
 #[derive(Debug)]
@@ -25,19 +28,28 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.reader.as_mut()?;
-        let mut line = String::new();
-        let read = reader.read_line(&mut line).and_then(|_| {
-            let mut is_last = || Ok::<_, io::Error>(reader.fill_buf()?.is_empty());
-            Ok(line.ends_with('\n') && !(has_lost_a_block(&line) && is_last()?))
-        });
-        match read {
-            Ok(true) => {
-                line.pop();
-                Some(Ok(line))
-            }
-            // The end, or a line that is being written or was torn.
-            Ok(false) => None,
+        match next_line(reader) {
+            Ok(line) => line.map(Ok),
             Err(source) => Some(Err(self.log.failed("read a line of", source))),
         }
     }
+}
+
+/// `None` at the end, and for a line that is being written or was torn.
+fn next_line(reader: &mut BufReader<File>) -> io::Result<Option<String>> {
+    let mut line = Vec::new();
+    reader.by_ref().take(LINE_MAX_BYTES + 1).read_until(b'\n', &mut line)?;
+    if line.last() != Some(&b'\n') && line.len() as u64 > LINE_MAX_BYTES {
+        reader.skip_until(b'\n')?;
+        return Err(too_long());
+    }
+    if line.pop() != Some(b'\n') {
+        return Ok(None);
+    }
+    let not_text = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let line = String::from_utf8(line).map_err(not_text)?;
+    if has_lost_a_block(&line) && reader.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(line))
 }

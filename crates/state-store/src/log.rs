@@ -8,11 +8,16 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    Lines, StoreError, contents::open_regular, directory::create_private_dir, file::locked,
-    mark::Mark, tail::Tail,
-};
 use flock_guard::{LockFile, LockGuard, Wait};
+
+use crate::{
+    Lines, StoreError,
+    contents::open_regular,
+    directory::create_private_dir,
+    file::locked,
+    mark::Mark,
+    tail::{LINE_MAX_BYTES, Tail, too_long},
+};
 
 /// A file that only grows, by whole lines.
 ///
@@ -74,8 +79,8 @@ impl LineLog {
     /// # Errors
     ///
     /// [`StoreError::Locked`], [`StoreError::Io`]: nothing was appended, or what was is not
-    /// acknowledged and may be missing later. A line that contains a newline or a zero byte is
-    /// refused.
+    /// acknowledged and may be missing later. A line is refused that contains a newline or a zero
+    /// byte, or has more than 64 MiB.
     pub fn append(&self, line: impl FnOnce(Option<&str>) -> String) -> Result<(), StoreError> {
         self.append_if(|last| Some(line(last))).map(|_| ())
     }
@@ -160,8 +165,9 @@ impl LineLog {
         self.append_in(&self.turn()?, line)
     }
 
-    /// Removes the log if `decide` says so of its last line (`None`: it has no whole line).
-    /// Returns whether there was one to remove; if so, it stays away after a power cut.
+    /// Removes the log if `decide` says so of its last line (`None`: it has no whole line; one that
+    /// is too long to be read counts as empty). Returns whether there was one to remove; if so, it
+    /// stays away after a power cut.
     ///
     /// # Errors
     ///
@@ -170,8 +176,12 @@ impl LineLog {
     pub fn remove_if(&self, decide: impl FnOnce(Option<&str>) -> bool) -> Result<bool, StoreError> {
         let _turn = self.turn()?;
         let Some(file) = self.open(&to_append())? else { return Ok(false) };
-        let tail = Tail::of(&file).map_err(|source| self.failed("read the end of", source))?;
-        if !decide(tail.last.as_deref()) {
+        let last = match Tail::of(&file) {
+            Ok(tail) => tail.last,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(String::new()),
+            Err(source) => return Err(self.failed("read the end of", source)),
+        };
+        if !decide(last.as_deref()) {
             return Ok(false);
         }
         fs::remove_file(&self.path).map_err(|source| self.failed("remove", source))?;
@@ -184,7 +194,8 @@ impl LineLog {
     /// # Errors
     ///
     /// [`StoreError::Io`] if it could not be opened. Each line can fail on its own, if it
-    /// could not be read or is not UTF-8.
+    /// could not be read, is not UTF-8 or has more than 64 MiB; those are skipped, not kept in
+    /// memory.
     pub fn lines(&self) -> Result<Lines, StoreError> {
         Ok(Lines::of(self.clone(), self.open_to_read()?))
     }
@@ -219,6 +230,9 @@ impl LineLog {
             None => (0, None),
         };
         let Some(mut line) = line(last.as_deref()) else { return Ok(false) };
+        if line.len() as u64 > LINE_MAX_BYTES {
+            return Err(self.failed("append to", too_long()));
+        }
         if line.contains(['\n', '\0']) {
             let why = "a line with a newline or a zero byte in it";
             let source = io::Error::new(io::ErrorKind::InvalidInput, why);

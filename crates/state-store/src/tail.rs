@@ -5,8 +5,14 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
 };
 
+use crate::file::LIMIT_BYTES;
+
 /// How much is read at a time when looking for the last line.
 const STEP_BYTES: u64 = 8 * 1024;
+
+/// The longest line, without its newline: as long as a document may be. What is longer was not
+/// written here, and is never held in memory.
+pub(crate) const LINE_MAX_BYTES: u64 = LIMIT_BYTES;
 
 /// The smallest piece of a file that a power cut takes by itself.
 const SECTOR_BYTES: usize = 512;
@@ -44,19 +50,25 @@ impl Tail {
 
     /// As if the file were only so long.
     fn until(mut file: &File, length: u64) -> io::Result<Tail> {
-        let mut tail = Vec::new();
+        let (mut chunks, mut newlines) = (Vec::new(), 0);
         let mut start = length;
-        let newlines = |tail: &[u8]| tail.iter().filter(|byte| **byte == b'\n').count();
         // Two newlines enclose the last whole line.
-        while start > 0 && newlines(&tail) < 2 {
+        while start > 0 && newlines < 2 {
+            if length - start > LINE_MAX_BYTES * (1 + newlines) {
+                return Err(too_long());
+            }
             let step = STEP_BYTES.min(start);
             start -= step;
             file.seek(SeekFrom::Start(start))?;
             let mut chunk = Vec::new();
             file.take(step).read_to_end(&mut chunk)?;
-            chunk.append(&mut tail);
-            tail = chunk;
+            if chunk.contains(&b'\n') {
+                newlines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+            }
+            chunks.push(chunk);
         }
+        chunks.reverse();
+        let tail = chunks.concat();
         let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let torn = (tail.len() - whole) as u64;
         let lines = tail[..whole].strip_suffix(b"\n");
@@ -65,4 +77,10 @@ impl Tail {
         let last = lines.map(|lines| String::from_utf8_lossy(&lines[from..]).into_owned());
         Ok(Tail { end: length - torn, torn, last, start_of_last: start + from as u64 })
     }
+}
+
+/// The error for a line that nobody here has written.
+pub(crate) fn too_long() -> io::Error {
+    let why = format!("a line in it has more than {LINE_MAX_BYTES} bytes");
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }

@@ -133,6 +133,22 @@ fn a_line_that_is_not_text_hides_no_other() {
 }
 
 #[test]
+fn a_line_that_is_longer_than_any_hides_no_other_and_can_be_deleted() {
+    let kit = Kit::new();
+    let session = kit.session(2);
+    let file = File::options().append(true).open(kit.path(&session)).unwrap();
+    file.set_len(70 << 20).unwrap(); // Zeros that take no room, and no end.
+    let loaded = kit.store.load(&session.id, at(1)).unwrap().unwrap();
+    assert_eq!((loaded.messages, loaded.skipped), (messages(0..2), 1));
+    let error = kit.store.append(&session.id, &messages(2..3), at(1)).unwrap_err();
+    assert!(matches!(error, SessionError::Files(_)), "{error:?}");
+    assert_eq!(file.metadata().unwrap().len(), 70 << 20, "it stays as it is");
+    assert_eq!(kit.store.sweep(at(1) + 2 * IDLE).unwrap(), 0);
+    assert!(kit.store.delete(&session.id, at(1)).unwrap());
+    assert!(!kit.path(&session).exists());
+}
+
+#[test]
 fn a_session_whose_first_line_is_damaged_is_an_error_and_keeps_its_messages() {
     let kit = Kit::new();
     let session = kit.session(2);

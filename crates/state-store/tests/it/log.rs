@@ -1,6 +1,6 @@
 //! The log that only grows.
 
-use std::{fs, io::Write, thread};
+use std::{error::Error, fs, io::Write, thread};
 
 use state_store::{LineLog, StoreError};
 
@@ -44,6 +44,8 @@ fn a_torn_last_line_is_left_out_and_cut_by_the_next_append() {
         log.append(|last| format!("after {}", last.unwrap())).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\nafter second\n");
     }
+    given(&path, [b"first\n".as_slice(), &"\u{1f980}".as_bytes()[..2]].concat());
+    assert_eq!(lines(&log), ["first"], "cut within a character");
     given(&path, "only half a line");
     log.append(|last| format!("{last:?}")).unwrap();
     assert_eq!(lines(&log), ["None"]);
@@ -125,6 +127,52 @@ fn a_line_that_is_not_text_is_an_error_of_its_own() {
     file.write_all(b"one\n\xff\xfe\nthree\n").unwrap();
     let read: Vec<bool> = LineLog::at(&path).lines().unwrap().map(|line| line.is_ok()).collect();
     assert_eq!(read, [true, false, true]);
+}
+
+/// Half a gigabyte that takes no room on the disk, as a tool that resizes files may leave it.
+#[test]
+fn a_line_that_is_longer_than_any_is_an_error_and_is_never_kept_in_memory() {
+    const HOLE_BYTES: u64 = 1 << 29;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let log = LineLog::at(&path);
+    let mut file = fs::File::options().create(true).append(true).open(&path).unwrap();
+    file.write_all(b"first\n").unwrap();
+    file.set_len(HOLE_BYTES).unwrap();
+
+    let too_long = "a line in it has more than 67108864 bytes";
+    let is_too_long = |error: StoreError| error.source().unwrap().to_string() == too_long;
+    // As `...` if it is one, so that a failure of this test can be printed.
+    let shown = |line: String| if line.len() > 99 { "...".to_owned() } else { line };
+    let read = || log.lines().unwrap().map(|line| line.ok().map(shown)).collect::<Vec<_>>();
+    assert_eq!(read(), [Some("first".to_owned()), None]);
+    assert!(is_too_long(log.last().map(drop).unwrap_err()));
+    assert!(is_too_long(log.append(|_| "next".to_owned()).unwrap_err()));
+    assert!(!log.remove_if(|last| last != Some("")).unwrap());
+    assert_eq!(file.metadata().unwrap().len(), HOLE_BYTES, "nothing was cut off");
+
+    // With an end, it is one line of many.
+    file.write_all(b"\nlast\n").unwrap();
+    assert_eq!(read(), [Some("first".to_owned()), None, Some("last".to_owned())]);
+    log.append(|last| format!("after {}", last.unwrap())).unwrap();
+    let peak = peak_of_memory_kib();
+    assert!(peak < 384 * 1024, "{peak} KiB of memory were used");
+}
+
+#[test]
+fn a_line_that_would_be_too_long_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LineLog::at(dir.path().join("log"));
+    log.append(|_| "first".to_owned()).unwrap();
+    log.append(|_| "x".repeat(64 * 1024 * 1024 + 1)).unwrap_err();
+    assert_eq!(lines(&log), ["first"]);
+}
+
+/// The most that this process ever had.
+fn peak_of_memory_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 #[test]
