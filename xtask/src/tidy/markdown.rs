@@ -55,6 +55,12 @@ pub(super) fn anchors(text: &str) -> Vec<String> {
     anchors
 }
 
+/// The code spans of a line, each with the prose before it.
+pub(super) fn spans(line: &str) -> Vec<(&str, &str)> {
+    let parts: Vec<&str> = line.split('`').collect();
+    parts.chunks_exact(2).map(|part| (part[0], part[1])).collect()
+}
+
 /// `[name]: target`, but not the footnote `[^name]: text`.
 fn is_definition(line: &str) -> bool {
     line.starts_with('[') && !line.starts_with("[^")

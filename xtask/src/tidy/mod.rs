@@ -8,6 +8,8 @@ mod manifests;
 mod markdown;
 mod modules;
 mod shape;
+mod shown_by;
+mod test_names;
 mod text;
 
 use std::fmt;
@@ -24,6 +26,7 @@ const CHECKS: &[fn(&Tree) -> Vec<Finding>] = &[
     modules::check,
     shape::crates,
     shape::changelog,
+    shown_by::check,
     text::whitespace,
     text::words,
     text::reasons,
