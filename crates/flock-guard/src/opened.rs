@@ -7,7 +7,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -133,11 +133,14 @@ impl Opened {
 }
 
 /// Never empties the file, follows a link at the path, waits for the other end
-/// of a FIFO, or leaks to a child.
+/// of a FIFO, leaks to a child, or takes the place of a standard stream.
 fn open(path: &Path, how: OFlags) -> Result<File, Errno> {
     let careful = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let private = Permissions::RUSR | Permissions::WUSR;
     let fd = rustix::io::retry_on_intr(|| rustix::fs::openat(CWD, path, how | careful, private))?;
+    // A process that was started without descriptors 0 to 2 gets them for the next files that it
+    // opens, and whatever it prints then would stand in the record.
+    let fd = if fd.as_raw_fd() > 2 { fd } else { rustix::io::fcntl_dupfd_cloexec(&fd, 3)? };
     Ok(File::from(fd))
 }
 

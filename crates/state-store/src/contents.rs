@@ -3,13 +3,16 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 use rustix::{
     fs::{Mode, OFlags},
-    io::{Errno, retry_on_intr},
+    io::{Errno, fcntl_dupfd_cloexec, retry_on_intr},
 };
 
 use crate::{Damage, Loaded, NoFallback, StoreError, Version, file::LIMIT_BYTES};
@@ -83,12 +86,18 @@ pub(crate) fn open_regular(path: &Path, options: &OpenOptions) -> io::Result<Opt
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = match options.clone().custom_flags(flags.bits().cast_signed()).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
+        opened => opened.and_then(above_standard)?,
     };
     match file.metadata()?.is_file() {
         true => Ok(Some(file)),
         false => Err(io::Error::other("it is not a regular file")),
     }
+}
+
+/// Moves a file away from descriptors 0 to 2. A process that was started without them gets them
+/// for the next files that it opens, and whatever it prints then would be a line of the log.
+fn above_standard(file: File) -> io::Result<File> {
+    if file.as_raw_fd() > 2 { Ok(file) } else { Ok(fcntl_dupfd_cloexec(&file, 3)?.into()) }
 }
 
 pub(crate) fn version_at(path: &Path) -> io::Result<Option<Version>> {

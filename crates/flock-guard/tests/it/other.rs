@@ -129,6 +129,16 @@ fn process() {
             assert_eq!(lines.len(), 40, "each waits and times out");
             say(queueing_threads());
         }
+        "hold-without-standard-descriptors" => {
+            (0..3).for_each(|descriptor| nix::unistd::close(descriptor).unwrap());
+            // Both of them are open at once, so that one would be standard output.
+            let guard = lock.exclusive(Wait::Never).unwrap();
+            let next = LockFile::beside(lock.path()).exclusive(Wait::Never).unwrap();
+            writeln!(std::io::stdout(), "noise").unwrap();
+            let held = [&lock, &LockFile::new(next.path())].map(|it| it.status().unwrap());
+            assert!(held.iter().all(|status| status.is_me && status.holder.is_some()));
+            drop((guard, next));
+        }
         _ => panic!("unknown role `{role}`"),
     }
 }

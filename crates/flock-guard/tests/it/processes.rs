@@ -100,3 +100,10 @@ fn giving_up_costs_no_thread_each_time() {
     other.end();
     drop(guard);
 }
+
+#[test]
+fn what_is_printed_never_lands_in_the_record() {
+    let fixture = fixture();
+    Other::start("hold-without-standard-descriptors", &fixture.lock).end();
+    assert!(fixture.lock.status().unwrap().holder.unwrap().released);
+}

@@ -1,6 +1,12 @@
 //! The log that only grows.
 
-use std::{error::Error, fs, io::Write, thread};
+use std::{
+    error::Error,
+    fs,
+    io::{Write, stdin},
+    process::{Command, Stdio},
+    thread,
+};
 
 use state_store::{LineLog, StoreError};
 
@@ -226,4 +232,37 @@ fn an_append_never_brings_a_removed_log_back() {
         });
         assert!(lines(&log).is_empty());
     }
+}
+
+#[test]
+fn what_is_printed_is_never_a_line_of_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    // This program once more, told by its standard input where the log is.
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "log::process_without_standard_descriptors", "--ignored", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    writeln!(process.stdin.take().unwrap(), "{}", path.display()).unwrap();
+    assert!(process.wait().unwrap().success());
+    assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\n");
+}
+
+#[test]
+#[ignore = "this is the other process of the test above"]
+fn process_without_standard_descriptors() {
+    let mut path = String::new();
+    stdin().read_line(&mut path).unwrap();
+    let log = LineLog::at(path.trim_end());
+    log.append(|_| "first".to_owned()).unwrap();
+    (0..3).for_each(|descriptor| nix::unistd::close(descriptor).unwrap());
+    // The files that take 0 and 1, so that the log could become 2.
+    let _taken = [(); 2].map(|()| fs::File::open("/dev/null").unwrap());
+    log.append(|_| {
+        writeln!(std::io::stderr(), "noise").unwrap();
+        "second".to_owned()
+    })
+    .unwrap();
 }
