@@ -12,8 +12,18 @@ use crate::process::{self, Process};
 use crate::record::{self, Record};
 use crate::{Holder, LockError, LockGuard, event};
 use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The longest name that Linux file systems take (`NAME_MAX`), in bytes.
+const NAME_MAX_BYTES: usize = 255;
+
+/// What the name of a gate has after that of its lock file.
+const GATE: &str = ".gate";
+
+/// By how much the [hidden] name is longer: two dots, a token, and the ending.
+const HIDDEN_BYTES: usize = 2 + 32 + ".lk".len();
 
 /// A holder whose lock may be broken, to be found again behind the gate.
 #[derive(Debug)]
@@ -87,7 +97,9 @@ impl Drop for Gate {
 }
 
 fn gate_of(path: &Path) -> Arc<Path> {
-    Arc::from(with_suffix(path, ".gate"))
+    let mut name = stem(path, GATE.len());
+    name.push(GATE);
+    Arc::from(path.with_file_name(name))
 }
 
 /// Whether the path still names the file that was judged, its holder is the one that was
@@ -104,10 +116,10 @@ fn is_still(path: &Arc<Path>, judged: &Judged) -> Result<bool, LockError> {
 
 /// Removes what breakers left that were killed: behind the gate, nobody owns it.
 fn sweep(path: &Path) {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let Some(dir) = path.parent() else { return };
     let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
     let mut start = OsString::from(".");
-    start.push(name);
+    start.push(stem(path, HIDDEN_BYTES));
     start.push(".");
     let is_left = |found: &OsString| {
         let found = found.as_encoded_bytes();
@@ -124,7 +136,7 @@ fn sweep(path: &Path) {
 /// is atomic, and named after whose lock is broken.
 fn hidden(path: &Path, judged: &Judged) -> PathBuf {
     let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
+    name.push(stem(path, HIDDEN_BYTES));
     name.push(match judged.holder.token {
         Some(token) => format!(".{token}.lk"),
         None => format!(".{}.lk", judged.holder.pid),
@@ -132,10 +144,20 @@ fn hidden(path: &Path, judged: &Judged) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut longer = path.as_os_str().to_owned();
-    longer.push(suffix);
-    longer.into()
+/// What stands for the lock file in a name that is `longer` by so many bytes: its own name, or the
+/// beginning of it and its digest if the whole would be too long for a name.
+fn stem(path: &Path, longer: usize) -> OsString {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    if name.len() + longer <= NAME_MAX_BYTES {
+        return OsString::from_vec(name.to_owned());
+    }
+    let digest = format!("~{:016x}", record::checksum(name));
+    let mut end = NAME_MAX_BYTES - longer - digest.len();
+    // Not within a character: some file systems take names in UTF-8 only.
+    while end > 0 && name[end] & 0b1100_0000 == 0b1000_0000 {
+        end -= 1;
+    }
+    OsString::from_vec([&name[..end], digest.as_bytes()].concat())
 }
 
 #[expect(

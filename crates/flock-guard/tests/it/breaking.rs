@@ -184,3 +184,21 @@ fn what_killed_breakers_leave_is_removed_and_nothing_else() {
     drop(stuck);
     eventually("the lock is free", || !fixture.lock.status().unwrap().held);
 }
+
+#[test]
+fn a_lock_whose_name_is_as_long_as_names_may_be_can_be_broken_too() {
+    let dir = fixture().dir;
+    let ends = [218, 219, 250, 251, 254, 255].map(|length| "n".repeat(length));
+    let names = ends.into_iter().chain(["\u{1f980}".repeat(60), "\u{e9}".repeat(127)]);
+    for (count, name) in (1..).zip(names) {
+        let lock = LockFile::new(dir.path().join(&name));
+        let stuck = lock.exclusive(Wait::Never).unwrap();
+        let breaker = lock.clone().breaking(SOON);
+        let guard =
+            thread::scope(|scope| scope.spawn(|| breaker.exclusive(LONG).unwrap()).join().unwrap());
+        assert!(matches!(stuck.check(), Err(LockError::Lost { .. })), "{name}");
+        guard.check().unwrap();
+        let files = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(files, 2 * count, "a lock and its gate each: {name}");
+    }
+}
