@@ -27,6 +27,9 @@ use crate::{
 /// The largest document that is read: far above any real one, far below what hurts.
 pub(crate) const LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// As many links as Linux itself follows (`MAXSYMLINKS`) before it says `ELOOP`.
+const LINKS_FOLLOWED: usize = 40;
+
 /// Documents as files in a directory on this machine. The default, and needs nothing.
 #[derive(Debug, Clone)]
 pub struct FileBackend {
@@ -54,10 +57,14 @@ impl FileBackend {
     }
 
     /// The document's own file: a link in its place is followed, so that the lock, the slot
-    /// and the backup stand beside the file that is replaced.
+    /// and the backup stand beside the file that is replaced, also if that is not there yet.
     fn path(&self, key: &Key) -> PathBuf {
-        let path = self.dir.join(key.as_str());
-        if path.is_symlink() { fs::canonicalize(&path).unwrap_or(path) } else { path }
+        let mut path = self.dir.join(key.as_str());
+        for _ in 0..LINKS_FOLLOWED {
+            let Ok(target) = fs::read_link(&path) else { break };
+            path = path.with_file_name(target);
+        }
+        path
     }
 }
 

@@ -199,6 +199,32 @@ fn a_linked_document_is_changed_where_it_is() {
 }
 
 #[test]
+fn whoever_comes_by_a_link_takes_turns_with_those_who_do_not_also_before_there_is_a_document() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = dir.path().join("real");
+    fs::create_dir(&real).unwrap();
+    symlink("real/counter.json", dir.path().join("next")).unwrap();
+    symlink("next", dir.path().join("counter.json")).unwrap();
+    let by_link = counter(dir.path());
+    by_link
+        .update(|value| {
+            let direct = Store::files(&real).waiting(Wait::Never).document::<Counter>(KEY);
+            let refused = direct.update(|value| value.set(7)).unwrap_err();
+            assert!(matches!(refused, StoreError::Locked { .. }), "{refused:?}");
+            value.set(1)
+        })
+        .unwrap();
+    assert_eq!(counter(&real).load().unwrap().unwrap().count, 1);
+    assert_eq!(names(&real), ["counter.json", "counter.json.lock"]);
+    assert_eq!(names(dir.path()), ["counter.json", "next", "real"]);
+    // A link that leads in a circle is an error, and no hang.
+    fs::remove_file(dir.path().join("next")).unwrap();
+    symlink("counter.json", dir.path().join("next")).unwrap();
+    by_link.load().unwrap_err();
+    by_link.update(|value| value.set(2)).unwrap_err();
+}
+
+#[test]
 fn a_snapshot_in_hard_links_keeps_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
     counter(dir.path()).update(|value| value.set(1)).unwrap();
