@@ -48,6 +48,19 @@ fn damage_is_named_with_line_and_column() {
             "{\n  \"count\": \"one\"\n}",
             "it has the wrong shape: invalid type: string \"one\", expected u64 at line 2 column 16",
         ),
+        (
+            "{\"count\": 1.0}",
+            "it has the wrong shape: invalid type: floating point `1.0`, expected u64 at line 1 column 13",
+        ),
+        (
+            "{\"count\": -1}",
+            "it has the wrong shape: invalid value: integer `-1`, expected u64 at line 1 column 12",
+        ),
+        (
+            "{\"count\": 18446744073709551616}",
+            "it has the wrong shape: invalid type: floating point `1.8446744073709552e+19`, expected u64 at line 1 column 30",
+        ),
+        ("{\"count\": NaN}", "it is not a JSON object: expected value at line 1 column 11"),
         ("{\"count\": 13}", "`count` is 13"),
         (
             "{\"count\": 1}garbage",

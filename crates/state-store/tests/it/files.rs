@@ -225,6 +225,29 @@ fn whoever_comes_by_a_link_takes_turns_with_those_who_do_not_also_before_there_i
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "stands for a person who moves a directory")]
+fn a_change_whose_directory_is_replaced_by_another_is_made_in_that_one_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+    counter(&before).update(|value| value.set(1)).unwrap();
+    let mut runs = 0;
+    counter(&before)
+        .update(|value| {
+            runs += 1;
+            if runs == 1 {
+                fs::rename(&before, &after).unwrap();
+                fs::create_dir(&before).unwrap();
+                given(&before.join("counter.json"), "{\"count\": 40}");
+            }
+            value.add(2)
+        })
+        .unwrap();
+    assert_eq!((runs, counter(&before).load().unwrap().unwrap().count), (2, 42));
+    assert_eq!(counter(&after).load().unwrap().unwrap().count, 1);
+    assert_eq!(names(&after), ["counter.json", "counter.json.lock"]);
+}
+
+#[test]
 fn a_snapshot_in_hard_links_keeps_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
     counter(dir.path()).update(|value| value.set(1)).unwrap();
