@@ -24,6 +24,8 @@ pub struct Asked {
     pub headers: Vec<(String, String)>,
     /// The body, if it is JSON.
     pub body: Value,
+    /// How many bytes all of it had.
+    pub length: usize,
 }
 
 impl Asked {
@@ -212,9 +214,10 @@ fn serve(mut stream: TcpStream, says: &Mutex<Says>, log: &Mutex<Vec<Asked>>, ear
 
 /// One request. `None` if it breaks off.
 fn read(from: &mut impl BufRead) -> Option<Asked> {
+    let mut length = 0;
     let mut line = || {
         let mut line = String::new();
-        from.read_line(&mut line).ok().filter(|length| *length > 0)?;
+        length += from.read_line(&mut line).ok().filter(|length| *length > 0)?;
         Some(line.trim_end().to_owned())
     };
     let first = line()?;
@@ -226,9 +229,10 @@ fn read(from: &mut impl BufRead) -> Option<Asked> {
         let Some((name, value)) = line.split_once(':') else { break };
         headers.push((name.to_lowercase(), value.trim().to_owned()));
     }
-    let mut asked = Asked { method, path, headers, body: Value::Null };
+    let mut asked = Asked { method, path, headers, body: Value::Null, length };
     let mut body = vec![0; asked.header("content-length").parse().unwrap_or(0)];
     from.read_exact(&mut body).ok()?;
+    asked.length += body.len();
     asked.body = serde_json::from_slice(&body).unwrap_or_default();
     Some(asked)
 }

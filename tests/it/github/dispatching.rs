@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use system_tests::{Answer, Exit, GitHub, Reply, Stage};
 
-use super::model::{accepted, github, stage};
+use super::model::{github, stage};
 
 fn deploy(stage: &Stage, github: &GitHub, words: &str) -> Answer {
     github.for_run(stage.govctl(&format!("deploy --json {words}"))).run().any_stderr()
@@ -113,62 +113,6 @@ fn what_github_refuses_is_taken_back_and_can_be_tried_again() {
     assert_eq!(deploy(&stage, &github, "HEAD").json(Exit::Broken)["error"]["exit_code"], 3);
     let has = stage.govctl(&format!("delivery has acme/shop {sha}")).run();
     has.whatever_is_said().exit(Exit::No);
-}
-
-#[test]
-fn an_answer_that_breaks_at_any_byte_never_leads_to_a_second_dispatch() {
-    let stage = stage();
-    stage.repository.configure("max_deploys_per_hour: 100000");
-    let (github, world) = github();
-    let length = accepted(40_000_001).length();
-    let commits = stage.repository.commits(length + 2);
-    let mut unknown = 0;
-    for (cut, sha) in (0..=length).zip(&commits) {
-        let id = 40_000_000 + world.lock().unwrap().runs.len() as u64;
-        world.lock().unwrap().instead = Some(accepted(id).cut_at(cut));
-        let answer = deploy(&stage, &github, sha);
-        match answer.code() {
-            0 => {}
-            6 => {
-                unknown += 1;
-                // The next try asks GitHub, and finds the run.
-                assert_eq!(
-                    deploy(&stage, &github, sha).json(Exit::Yes)["outcome"],
-                    "already_deployed"
-                );
-            }
-            _ => panic!("cut at {cut}\n{}", answer.shown()),
-        }
-        let last = dispatches(&github).pop().unwrap();
-        assert_eq!(last["inputs"]["sha"], json!(sha));
-        assert_eq!(dispatches(&github).len(), cut + 1, "cut at {cut}");
-    }
-    assert!(unknown > 0 && unknown < length, "{unknown} of {length}");
-}
-
-#[test]
-fn a_request_that_breaks_at_any_byte_leaves_an_unknown_outcome_and_one_request() {
-    let stage = stage();
-    let (github, _) = github();
-    let commits = stage.repository.commits(40);
-    for (number, sha) in commits.iter().enumerate() {
-        github.hear_only(number * 16);
-        let begun = github.begun();
-        let error = deploy(&stage, &github, sha).json(Exit::Unknown);
-        assert_eq!(error["error"]["kind"], "unknown", "{error:#}");
-        // The dispatch, and the status that says that nobody knows.
-        assert_eq!(github.begun() - begun, 2);
-        // GitHub has no run of it, which proves nothing: it may come yet.
-        let error = resolve(&stage, &github, sha).json(Exit::Unknown);
-        assert!(error["error"]["causes"].to_string().contains("no run of"), "{error:#}");
-        let said = stage.govctl(&format!("resolve {sha} --as failure --reason looked")).run();
-        said.whatever_is_said().exit(Exit::Yes);
-        if number % 4 == 3 {
-            let reset = stage.govctl("breaker reset deploy-production --reason test").run();
-            reset.whatever_is_said().exit(Exit::Yes);
-            stage.repository.configure("max_deploys_per_hour: 100000");
-        }
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Repositories at GitHub: their workflows, the script that deploys.
 
 mod asking;
+mod breaking_off;
 mod deploy_script;
 mod dispatching;
 mod events;
