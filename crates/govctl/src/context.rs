@@ -201,6 +201,11 @@ impl Context {
         LockFile::new(self.locks_dir().join(format!("deploy-{environment}.lock")))
     }
 
+    /// The lock of the one server for webhooks.
+    pub(crate) fn serve_lock(&self) -> LockFile {
+        self.lock(&"serve".parse().expect("a word of letters is a name"))
+    }
+
     pub(crate) fn locks_dir(&self) -> PathBuf {
         self.state_dir.join("locks")
     }

@@ -11,6 +11,7 @@ use state_store::{AnyDocument, Condition, Examined, Key, Kind, RepairError};
 use crate::{
     context::{Context, absolute},
     exit::{CliError, Kind as ErrorKind, about},
+    serve::spool::WEBHOOKS,
 };
 
 /// The log of all that changed the state.
@@ -53,9 +54,10 @@ pub(crate) fn is_well(examined: &Examined) -> bool {
     examined.document.is_fine() && examined.backup.is_fine()
 }
 
-/// The directories that documents and logs are in, below the state directory.
+/// The directories that documents, logs and deliveries are in, below the state directory.
 pub(crate) fn directories() -> BTreeSet<&'static str> {
-    kinds().map(|kind| kind.directory().unwrap_or_default()).chain([SESSIONS]).collect()
+    let of_kinds = kinds().map(|kind| kind.directory().unwrap_or_default());
+    of_kinds.chain([SESSIONS, WEBHOOKS]).collect()
 }
 
 /// Whether there is an audit log, or the mark that one leaves behind.

@@ -15,9 +15,9 @@ use crate::{
 /// Look whether govctl can work here, and keep its promises
 ///
 /// Looks at the state directory and its permissions, the file system under it (what it is, and
-/// what locks, renames and links really do there), room, leftovers, lock holders, git, the
-/// configuration, the token and the clock, and says what to do about each finding. It changes
-/// nothing; what it tries out is in a directory of its own, which it removes. Exits 0 if
+/// what locks, renames and links really do there), room, leftovers, deliveries that wait, lock
+/// holders, git, the configuration, the token and the clock, and says what to do about each
+/// finding. It changes nothing; what it tries out is in a directory of its own, which it removes. Exits 0 if
 /// everything works, also with warnings, and 3 if something does not.
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {

@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use super::event;
 use crate::{
-    breaker::Name,
     cli::Global,
     context::{Context, own_path},
     duration,
@@ -30,7 +29,7 @@ use crate::{
         metrics::Metrics,
         queue::Queue,
         server::{Limits, Server, Stopped},
-        spool::Spool,
+        spool::{Spool, WEBHOOKS},
     },
 };
 
@@ -88,9 +87,8 @@ pub(crate) fn run(
             .hint("set GITHUB_TOKEN, and --repo OWNER/NAME if there is no remote"));
     }
     let lock = lock(context)?;
-    let dir = context.state_dir.join("webhooks");
-    state_store::create_private_dir(&dir)?;
-    let spool = Spool::at(dir);
+    state_store::create_private_dir(&context.state_dir.join(WEBHOOKS))?;
+    let spool = Spool::of(&context.state_dir);
     let queue = Queue::new(args.queue.into(), args.retry_after);
     let kept = spool.kept().map_err(|error| {
         CliError::broken("cannot read the deliveries that are kept").because(&error)
@@ -107,7 +105,7 @@ pub(crate) fn run(
         |error| CliError::broken(format!("cannot listen on `{}`", args.listen)).because(&error);
     let listener = TcpListener::bind(args.listen).map_err(cannot_listen)?;
     out.report(&report(listener.local_addr().map_err(cannot_listen)?))?;
-    kept.into_iter().for_each(|id| queue.restore(id));
+    kept.into_iter().for_each(|(_, id)| queue.restore(id));
     let handling = Handling {
         program: own_path()?,
         options: options(global, context),
@@ -165,8 +163,7 @@ fn secret(args: &ServeArgs, context: &Context) -> Result<Secret, CliError> {
 /// One server for a state: two would run what was left there twice.
 fn lock(context: &Context) -> Result<LockGuard, CliError> {
     state_store::create_private_dir(&context.locks_dir())?;
-    let name: Name = "serve".parse().expect("a word of letters is a name");
-    context.lock(&name).exclusive(context.lock_wait).map_err(|error| match error {
+    context.serve_lock().exclusive(context.lock_wait).map_err(|error| match error {
         LockError::Busy { .. } => CliError::new(Kind::Busy, "another server has this state")
             .because(&error)
             .hint("govctl lock status serve"),

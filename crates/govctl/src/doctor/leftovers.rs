@@ -19,7 +19,7 @@ const CHECK: &str = "leftovers";
 const ASIDE: &str = "set_aside";
 
 /// A change takes milliseconds. What is older belongs to nobody who still works.
-const OLD: Duration = Duration::from_secs(5 * 60);
+pub(super) const OLD: Duration = Duration::from_secs(5 * 60);
 
 pub(crate) fn look(context: &Context, findings: &mut Vec<Finding>) {
     let mut found = Vec::new();
@@ -108,7 +108,7 @@ fn set_aside(state: &Path) -> Option<Finding> {
 }
 
 /// An age as people say it.
-fn coarse(age: Duration) -> String {
+pub(super) fn coarse(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
         0..120 => counted(usize::try_from(seconds).unwrap_or(0), "second"),

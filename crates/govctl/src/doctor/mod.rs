@@ -3,6 +3,7 @@
 //! What only thinks ([`finding`], [`file_system`], [`mounts`]) is apart from what looks.
 
 mod clock;
+mod deliveries;
 mod directory;
 mod documents;
 mod file_system;
@@ -32,6 +33,7 @@ pub(crate) fn examine(context: &Context, out: &Output) -> Vec<Finding> {
         probe::look(place, &mut findings);
         leftovers::look(context, &mut findings);
         documents::look(context, &mut findings);
+        deliveries::look(context, &mut findings);
         locks::look(context, &mut findings);
         clock::look(context, &mut findings);
     }

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs::File,
-    io::{self, Read, Seek},
+    io::{self, ErrorKind, Read, Seek},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::Command,
@@ -57,6 +57,12 @@ impl Handling {
     pub(crate) fn run(&self, spool: &Spool, id: &Id) -> End {
         match self.handled(spool, id) {
             Ok((ended, said)) => self.end(id, ended, said),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let place = spool.path(id).display().to_string();
+                tracing::error!(delivery = id.as_str(), place, %error, "a delivery is damaged");
+                // It stays for a person: `state check` says what to do.
+                end(500, "damaged", Next::Keep)
+            }
             Err(error) => {
                 tracing::error!(delivery = id.as_str(), %error, "cannot handle a delivery");
                 end(500, "failed", Next::TellOrRetry)

@@ -1,12 +1,15 @@
 //! Deliveries on disk, from the moment they are accepted until they are handled.
 //!
-//! A file `webhooks/ID.delivery` is the name of the event on a line, then the body as it came.
+//! A file `webhooks/ID.delivery` is what [`sealed`] makes of it.
 
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Read, Seek, SeekFrom},
-    path::PathBuf,
+    io::{self, ErrorKind, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
+
+use super::sealed::{opened, sealed};
 
 /// What the header X-GitHub-Delivery says: the name of the file, and of what was handled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,31 +50,44 @@ pub(crate) struct Spool {
     dir: PathBuf,
 }
 
+/// Its name in the state directory.
+pub(crate) const WEBHOOKS: &str = "webhooks";
+
 const ENDING: &str = ".delivery";
 
+/// The name of the file of a delivery in the directory.
+pub(crate) fn file_name(id: &Id) -> String {
+    format!("{}{ENDING}", id.0)
+}
+
+/// The delivery that a file of that name in the directory is.
+pub(crate) fn named(name: &str) -> Option<Id> {
+    Id::read(name.strip_suffix(ENDING)?.as_bytes())
+}
+
 impl Spool {
-    pub(crate) fn at(dir: PathBuf) -> Spool {
-        Spool { dir }
+    /// The one of a state directory.
+    pub(crate) fn of(state_dir: &Path) -> Spool {
+        Spool { dir: state_dir.join(WEBHOOKS) }
     }
 
-    fn path(&self, id: &Id) -> PathBuf {
-        self.dir.join(format!("{}{ENDING}", id.0))
+    pub(crate) fn path(&self, id: &Id) -> PathBuf {
+        self.dir.join(file_name(id))
     }
 
     /// Keeps a delivery. Once this returns it survives a power cut.
     pub(crate) fn keep(&self, id: &Id, name: &EventName, body: &[u8]) -> io::Result<()> {
-        let contents = [name.0.as_bytes(), b"\n", body].concat();
-        atomic_file::replace(self.path(id), &contents).map_err(io::Error::other)
+        atomic_file::replace(self.path(id), &sealed(name, body)).map_err(io::Error::other)
     }
 
     /// Opens one: the name of its event, and a file that goes on with the body.
+    ///
+    /// One that is not what was written is [`ErrorKind::InvalidData`].
     pub(crate) fn open(&self, id: &Id) -> io::Result<(EventName, File)> {
         let mut file = File::open(self.path(id))?;
-        let mut first = Vec::new();
-        file.by_ref().take(65).read_to_end(&mut first)?;
-        let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let name = EventName::read(line).ok_or(ErrorKind::InvalidData)?;
-        file.seek(SeekFrom::Start(line.len() as u64 + 1))?;
+        let damaged = |why| io::Error::new(ErrorKind::InvalidData, why);
+        let (name, begin) = opened(&mut file)?.map_err(damaged)?;
+        file.seek(SeekFrom::Start(begin))?;
         Ok((name, file))
     }
 
@@ -82,19 +98,24 @@ impl Spool {
         }
     }
 
-    /// What is kept, oldest first.
-    pub(crate) fn kept(&self) -> io::Result<Vec<Id>> {
+    /// What is kept, oldest first, and since when; nothing if there is no such directory.
+    pub(crate) fn kept(&self) -> io::Result<Vec<(SystemTime, Id)>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
         let mut kept = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
+        for entry in entries {
             let entry = entry?;
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.strip_suffix(ENDING));
-            if let Some(id) = id.and_then(|id| Id::read(id.as_bytes())) {
-                kept.push((entry.metadata()?.modified()?, id));
+            let Some(id) = entry.file_name().to_str().and_then(named) else { continue };
+            match entry.metadata() {
+                Ok(found) => kept.push((found.modified()?, id)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {} // It was handled just now.
+                Err(error) => return Err(error),
             }
         }
         kept.sort_unstable();
-        Ok(kept.into_iter().map(|(_, id)| id).collect())
+        Ok(kept)
     }
 }
 
@@ -105,14 +126,17 @@ mod tests {
     #[test]
     fn a_delivery_is_kept_as_it_came_and_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::at(dir.path().to_owned());
+        let spool = Spool::of(dir.path());
+        assert!(spool.kept().unwrap().is_empty(), "there is no directory yet");
+        fs::create_dir(dir.path().join(WEBHOOKS)).unwrap();
         let (id, name) = (Id::read(b"a-1").unwrap(), EventName::read(b"workflow_run").unwrap());
         let body = b"\n\0{}\xff\n".as_slice();
         spool.keep(&id, &name, body).unwrap();
-        assert_eq!(spool.kept().unwrap(), std::slice::from_ref(&id));
+        let kept: Vec<Id> = spool.kept().unwrap().into_iter().map(|(_, id)| id).collect();
+        assert_eq!(kept, std::slice::from_ref(&id));
         let (found, mut file) = spool.open(&id).unwrap();
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).unwrap();
+        io::Read::read_to_end(&mut file, &mut bytes).unwrap();
         assert_eq!((found.as_str(), bytes.as_slice()), ("workflow_run", body));
         spool.forget(&id);
         assert!(spool.kept().unwrap().is_empty());

@@ -15,12 +15,13 @@ use crate::{
     documents::{self, AUDIT},
     exit::{CliError, Exit},
     output::{Output, clean},
+    serve::kept,
 };
 
 /// Say of every document whether it can be trusted, and its backup too
 ///
-/// Also of the audit log, and what killed writers and damaged documents have left behind. Changes
-/// nothing. Exits 0 if all is well and 3 if not; what was left behind is no harm.
+/// Also of the audit log and of the deliveries that wait for `govctl serve`, and what killed
+/// writers and damaged documents have left behind. Changes nothing. Exits 0 if all is well and 3 if not; what was left behind is no harm.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
     /// Only these documents, by name or by path
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &CheckArgs, context: &Context, out: &Output) -> Result<E
         if documents::has_audit(context) {
             lines.push(log(context));
         }
+        lines.extend(deliveries(context)?);
         lines.extend(leftovers(context)?);
         lines.sort_by(|a, b| a.path.cmp(&b.path));
     }
@@ -62,6 +64,22 @@ fn log(context: &Context) -> Line {
         Err(error) => (Status::Damaged, Some(CliError::told(error))),
     };
     Line { detail, ..Line::new(audit.place(), status, verified.is_ok()) }
+}
+
+/// The webhooks that were accepted and wait for `govctl serve`.
+fn deliveries(context: &Context) -> Result<Vec<Line>, CliError> {
+    let kept = kept::all(context)?.into_iter();
+    let line = |found: kept::Found| match found.event {
+        Ok(name) => {
+            let detail = Some(format!("an event `{}` that waits", name.as_str()));
+            Line { detail, ..Line::new(found.place, Status::Whole, true) }
+        }
+        Err(why) => {
+            let detail = Some(format!("{why}; {}", kept::WHAT_TO_DO));
+            Line { detail, ..Line::new(found.place, Status::Damaged, false) }
+        }
+    };
+    Ok(kept.map(line).collect())
 }
 
 /// What nobody reads any more.

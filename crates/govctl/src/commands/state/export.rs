@@ -10,14 +10,15 @@ use crate::{
     documents::{self, AUDIT, SESSIONS},
     exit::{CliError, Exit},
     output::Output,
+    serve::kept,
 };
 
 /// Write the whole state as one JSON object, for `govctl state import`
 ///
-/// Every document, the audit log and the sessions in files, to the byte. A document that cannot
-/// be trusted is not carried on: then nothing is written, and it exits 3. What changes while it
-/// is read may be there as it was before or after; the audit log is read last and lacks nothing
-/// that the documents say.
+/// Every document, the audit log, the sessions in files and the webhooks that wait for `govctl
+/// serve`, to the byte. A file that cannot be trusted is not carried on: then nothing is written,
+/// and it exits 3. What changes while it is read may be there as it was before or after; the audit
+/// log is read last and lacks nothing that the documents say.
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
     /// Where to; to stdout if it is not said
@@ -50,13 +51,12 @@ pub(crate) fn run(args: &ExportArgs, context: &Context, out: &Output) -> Result<
 }
 
 fn files(context: &Context) -> Result<Vec<File>, CliError> {
-    let mut files = Vec::new();
+    // First: what is handled meanwhile then comes with its claim, too.
+    let mut files = deliveries(context)?;
     for document in documents::present(context)? {
         let examined = document.examine();
         if !examined.document.is_fine() {
-            let message =
-                format!("`{}` cannot be trusted, so nothing was exported", document.place());
-            return Err(CliError::broken(message).hint("govctl state check"));
+            return Err(untrusted(&document.place()));
         }
         let contents = document.contents()?.unwrap_or_default();
         files.push(File { path: document.key().as_str().to_owned(), text: text(contents)? });
@@ -74,6 +74,30 @@ fn files(context: &Context) -> Result<Vec<File>, CliError> {
         }
     }
     Ok(files)
+}
+
+/// The webhooks that were accepted and wait.
+fn deliveries(context: &Context) -> Result<Vec<File>, CliError> {
+    let mut files = Vec::new();
+    for found in kept::all(context)? {
+        if found.event.is_err() {
+            return Err(untrusted(&found.place));
+        }
+        match fs::read(&found.place) {
+            Ok(contents) => files.push(File { path: found.path, text: text(contents)? }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {} // It was handled just now.
+            Err(error) => {
+                let message = format!("cannot read `{}`", found.place);
+                return Err(CliError::broken(message).because(&error));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn untrusted(place: &str) -> CliError {
+    let message = format!("`{place}` cannot be trusted, so nothing was exported");
+    CliError::broken(message).hint("govctl state check")
 }
 
 /// Without a last line that is being written, or was torn.

@@ -22,6 +22,7 @@ use crate::{
     documents::{self, AUDIT, SESSIONS},
     exit::{CliError, Exit},
     output::{Output, clean},
+    serve::kept,
     view::quoted,
 };
 
@@ -32,7 +33,9 @@ use crate::{
 /// --force ends it. Refuses if there is a state already, unless --force overwrites it; then the
 /// versions before stay as backups, and files that are not in the import stay as they are. An
 /// audit log that goes on where the imported one ends stays, too: what was deployed since is not
-/// forgotten. Any other log stays beside the imported one as `NAME.replaced-...`. Waits for a deploy that runs, and exits 5 if that takes longer than --lock-wait.
+/// forgotten. Any other log stays beside the imported one as `NAME.replaced-...`. Webhooks that
+/// wait are handled by the next start of `govctl serve`. Waits for a deploy that runs, and exits 5
+/// if that takes longer than --lock-wait.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     /// What was exported; `-` reads stdin
@@ -135,6 +138,13 @@ fn check(context: &Context, file: &File) -> Result<(), CliError> {
             Err(CliError::usage(format!("`{path}` in it is not what was exported")))
         };
     }
+    if kept::is_one(&file.path) {
+        return if kept::is_whole(file.text.as_bytes()) {
+            Ok(())
+        } else {
+            Err(CliError::usage(format!("`{path}` in it is not what was exported")))
+        };
+    }
     let key = Key::new(file.path.as_str()).ok();
     let Some(document) = key.and_then(|key| documents::open(context, &key)) else {
         return Err(CliError::usage(format!("`{path}` in it is no document of govctl")));
@@ -178,11 +188,15 @@ fn there(context: &Context) -> Result<Option<PathBuf>, CliError> {
     let sessions = documents::names(&context.state_dir.join(SESSIONS))?;
     let session = sessions.into_iter().find(|name| name.ends_with(".jsonl"));
     let session = session.map(|name| format!("{SESSIONS}/{name}"));
-    Ok(document.or(log).or(session).map(|name| context.state_dir.join(name)))
+    let delivery = kept::all(context)?.into_iter().next().map(|found| found.path);
+    Ok(document.or(log).or(session).or(delivery).map(|name| context.state_dir.join(name)))
 }
 
 fn write(context: &Context, file: &File) -> Result<(), CliError> {
     let contents = file.text.as_bytes();
+    if kept::is_one(&file.path) {
+        return write_delivery(&context.state_dir.join(&file.path), contents);
+    }
     if is_log(&file.path) {
         return write_log(context, &context.state_dir.join(&file.path), contents);
     }
@@ -190,6 +204,16 @@ fn write(context: &Context, file: &File) -> Result<(), CliError> {
     let document = document.ok_or_else(|| CliError::usage("no document of govctl"))?;
     let before = document.contents()?;
     Ok(document.replace(before.as_deref(), contents, Written::AsTheyAre)?)
+}
+
+/// One that is there is the same, or another with the same id, which GitHub never gives twice.
+fn write_delivery(path: &Path, contents: &[u8]) -> Result<(), CliError> {
+    if let Some(directory) = path.parent() {
+        create_private_dir(directory)?;
+    }
+    atomic_file::replace(path, contents).map_err(|error| {
+        CliError::broken(format!("cannot write `{}`", path.display())).because(&error)
+    })
 }
 
 fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliError> {
