@@ -45,6 +45,7 @@ use crate::report::{Ended, Verdict};
 const PROOFS: &[Proof] = &[
     crash_states::PROOF,
     faults::PROOF,
+    faults::TWICE,
     no_space::PROOF,
     killed::PROOF,
     life::PROOF,
@@ -78,17 +79,16 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // What a worker stands for is govctl, and that says 3 if it could not do it.
-    let (done, failure) = match cli.worker.split_first() {
-        Some((name, words)) => (worker::work(name, words), ExitCode::from(3)),
-        None if cli.list => (list(), ExitCode::FAILURE),
-        None => (prove(&cli), ExitCode::FAILURE),
+    let done = match cli.worker.split_first() {
+        Some((name, words)) => worker::work(name, words),
+        None if cli.list => list(),
+        None => prove(&cli),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            failure
+            if cli.worker.is_empty() { ExitCode::FAILURE } else { worker::exit_code(&error).into() }
         }
     }
 }

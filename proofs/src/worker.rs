@@ -3,9 +3,11 @@
 use std::env::current_exe;
 use std::ffi::OsString;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
+use atomic_file::ReplaceError;
+use state_store::StoreError;
 
-use crate::{careless, crash_states, killed, long_run, power_cuts, savers};
+use crate::{careless, crash_states, faults, killed, long_run, power_cuts, savers};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
@@ -20,6 +22,7 @@ const JOBS: &[(&str, Job)] = &[
     (crash_states::TURN_PAGES, crash_states::turn_pages),
     (crash_states::HOLD_PAGES, crash_states::hold_pages),
     (crash_states::LOG_LINE, crash_states::log_line),
+    (faults::REPLACE_CARELESSLY, faults::replace_carelessly),
 ];
 
 /// The words that start this program for a job; those of the job come after them.
@@ -34,4 +37,12 @@ pub(crate) fn work(name: &str, words: &[String]) -> Result<()> {
         Some((_, job)) => job(words),
         None => bail!("there is no job `{name}`"),
     }
+}
+
+/// What a worker stands for is govctl, and that says 3 if it could not do it, and 6 if nobody
+/// knows whether it did.
+pub(crate) fn exit_code(error: &Error) -> u8 {
+    let of_a_file = matches!(error.downcast_ref(), Some(ReplaceError::NotDurable { .. }));
+    let of_a_document = matches!(error.downcast_ref(), Some(StoreError::Unknown { .. }));
+    if of_a_file || of_a_document { 6 } else { 3 }
 }

@@ -67,7 +67,13 @@ impl Trace {
     /// Whether a fault was injected.
     #[must_use]
     pub fn was_hit(&self) -> bool {
-        self.text.contains("(INJECTED)") || self.text.contains("killed by SIGKILL")
+        self.hits() > 0
+    }
+
+    /// How many faults were injected.
+    #[must_use]
+    pub fn hits(&self) -> usize {
+        self.text.matches("(INJECTED)").count() + self.text.matches("killed by SIGKILL").count()
     }
 
     /// Everything, for messages.

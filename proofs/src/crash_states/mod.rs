@@ -20,20 +20,20 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Result, ensure};
 use system_tests::Random;
 
-use crate::crash_states::claims::Claiming;
-use crate::crash_states::lines::Logging;
 use crate::crash_states::models::{Bounds, Model, each_crash};
 use crate::crash_states::mutants::Mutant;
-use crate::crash_states::operation::{Operation, verdict};
-use crate::crash_states::pages::{How, Paging};
 use crate::crash_states::record::Record;
-use crate::crash_states::scratch::Scratch;
 use crate::evidence::{Evidence, Tally};
 use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
 
-pub(crate) use lines::{LOG_LINE, log_line};
-pub(crate) use pages::{HOLD_PAGES, TURN_PAGES, hold_pages, turn_pages};
+pub(crate) use claims::Claiming;
+pub(crate) use lines::{LOG_LINE, Logging, log_line};
+pub(crate) use operation::{Operation, Reading, verdict};
+pub(crate) use pages::{
+    HOLD_PAGES, How, NAME, Paging, TURN_PAGES, hold_pages, next_bytes, turn_pages,
+};
+pub(crate) use scratch::Scratch;
 
 pub(crate) const PROOF: Proof = Proof {
     name: "crash-states",

@@ -30,6 +30,12 @@ pub(crate) trait Operation {
     /// Reads with the code that everybody reads with. An error is what is unreadable.
     fn read(&self, top: &Path) -> Result<Reading>;
 
+    /// Removes what the dead have left, where the next change leaves that to a sweep. Returns
+    /// whether nothing is left.
+    fn sweep(&self, top: &Path) -> Result<bool> {
+        Ok(!has_leftovers(top)?)
+    }
+
     /// Makes the next change, in this process. An error says why it does not work.
     fn change(&self, top: &Path) -> Result<()>;
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use atomic_file::{Backup, Options};
+use atomic_file::{Backup, Options, Orphans};
 use serde::{Deserialize, Serialize};
 use state_store::{Breaking, Change, Document, FileBackend, Key, Schema, Store, Wait};
 use system_tests::{Govctl, Victim, eventually};
@@ -36,7 +36,7 @@ impl Pages {
     }
 }
 
-const NAME: &str = "pages.json";
+pub(crate) const NAME: &str = "pages.json";
 
 /// How the next generation is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +138,13 @@ impl Operation for Paging {
         Ok(Reading { generation, backup, is_clean })
     }
 
+    fn sweep(&self, top: &Path) -> Result<bool> {
+        if matches!(self.how, How::Replace | How::ReplaceKeeping) {
+            atomic_file::sweep(top, Orphans::Remove)?;
+        }
+        Ok(!has_leftovers(top)?)
+    }
+
     fn change(&self, top: &Path) -> Result<()> {
         // The holder is gone after a power cut.
         let is_alone = matches!(self.how, How::TakeOver | How::FallBack);
@@ -193,13 +200,12 @@ fn turn(how: How, top: &Path, bytes: usize) -> Result<()> {
     let path = top.join(NAME);
     let backend = match how {
         How::Replace => {
-            let next = generation_of_bytes(&path, bytes)? + 1;
-            return Ok(atomic_file::replace(&path, &plain(next, bytes)?)?);
+            return Ok(atomic_file::replace(&path, &next_bytes(top, bytes)?)?);
         }
         How::ReplaceKeeping => {
-            let next = generation_of_bytes(&path, bytes)? + 1;
+            let next = next_bytes(top, bytes)?;
             let mut pending = Options::new().backup(Backup::Beside).begin(&path)?;
-            pending.write_all(&plain(next, bytes)?)?;
+            pending.write_all(&next)?;
             return Ok(pending.commit()?);
         }
         How::Update | How::FallBack => FileBackend::new(top),
@@ -225,6 +231,11 @@ fn generation_of(document: &Document<Pages>) -> Result<u64> {
     let pages = seen.value;
     ensure!(pages.is_whole(), "{} is a mixture", document.place());
     Ok(pages.generation)
+}
+
+/// The bytes of the generation after the one in `top`.
+pub(crate) fn next_bytes(top: &Path, bytes: usize) -> Result<Vec<u8>> {
+    plain(generation_of_bytes(&top.join(NAME), bytes)? + 1, bytes)
 }
 
 /// The bytes of a generation, without a checksum: they are compared one by one.

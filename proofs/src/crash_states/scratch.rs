@@ -30,4 +30,9 @@ impl Scratch {
         }
         Ok(&self.top)
     }
+
+    /// The directory as it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.top
+    }
 }

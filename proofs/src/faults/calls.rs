@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
-use system_tests::{Answer, Trace};
+use system_tests::Trace;
 
 use Fault::{Error, Kill};
 
@@ -48,6 +47,7 @@ pub(super) const FAULTS: &[(&str, &[Fault])] = &[
     ),
     ("read", &[Error("EIO"), Error("EINTR"), Kill]),
     ("write", &[NO_ROOM[0], NO_ROOM[1], NO_ROOM[2], Error("EFBIG"), Error("EINTR"), Kill]),
+    ("pread64", &[Error("EIO"), Error("EINTR"), Kill]),
     ("pwrite64", &[NO_ROOM[0], NO_ROOM[1], NO_ROOM[2], Error("EINTR"), Kill]),
     ("ftruncate", &[Error("EIO"), Error("EINTR"), Kill]),
     ("fsync", &[NO_ROOM[0], NO_ROOM[1], NO_ROOM[2], Error("EROFS"), Kill]),
@@ -77,11 +77,16 @@ pub(super) const FAULTS: &[(&str, &[Fault])] = &[
         ],
     ),
     ("unlinkat", &[Error("EIO"), Error("EACCES"), Error("EROFS"), Kill]),
+    ("unlink", &[Error("EIO"), Error("EACCES"), Error("EROFS"), Kill]),
     ("mkdir", &[NO_ROOM[0], NO_ROOM[1], Error("EACCES"), Error("EROFS"), Kill]),
     ("flock", &[Error("EIO"), Error("ENOLCK"), Error("EINTR"), Kill]),
     ("fstat", &[Error("EIO"), Kill]),
     ("newfstatat", &[Error("EIO"), Error("EACCES"), Kill]),
     ("statx", &[Error("EIO"), Error("EACCES"), Kill]),
+    ("readlink", &[Error("EIO"), Error("EACCES"), Kill]),
+    ("fcntl", &[Kill]),
+    ("flistxattr", &[Error("EIO"), Error("EOPNOTSUPP"), Kill]),
+    ("llistxattr", &[Error("EIO"), Error("EOPNOTSUPP"), Kill]),
     ("getdents64", &[Error("EIO"), Kill]),
     ("fchmod", &[Error("EIO"), Error("EPERM"), Kill]),
     ("fchown", &[Error("EIO"), Error("EPERM"), Kill]),
@@ -97,28 +102,56 @@ pub(super) const FAULTS: &[(&str, &[Fault])] = &[
 /// after everything that the loader does.
 const BEGINNING: &str = "rt_sigaction";
 
-/// For each call, which ones of its name the program makes itself, counted from 1.
-pub(super) fn sites(
-    traced: impl Fn(&[String]) -> (Trace, Answer),
-) -> Result<BTreeMap<&'static str, Vec<usize>>> {
+/// A call that the program makes itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    pub(super) name: &'static str,
+    /// The how-manieth of its name it is, counted from 1 and with those of others.
+    pub(super) nth: usize,
+    /// Whether it says something to a person.
+    pub(super) is_said: bool,
+    /// Whether it failed because it was made to.
+    is_hit: bool,
+}
+
+impl Site {
+    /// The ways in which it fails.
+    pub(super) fn faults(&self) -> impl Iterator<Item = Fault> + use<> {
+        let faults = FAULTS.iter().find(|(name, _)| *name == self.name);
+        faults.into_iter().flat_map(|(_, faults)| faults.iter().copied())
+    }
+}
+
+/// The word that lets `strace` see every call that may fail, and where the program begins.
+pub(super) fn all_calls() -> String {
     let names: Vec<&str> = FAULTS.iter().map(|(name, _)| *name).chain([BEGINNING]).collect();
-    let (trace, answer) = traced(&[format!("--trace={}", names.join(","))]);
-    ensure!(answer.code() == 0, "the run without a fault fails\n{}", answer.shown());
+    format!("--trace={}", names.join(","))
+}
+
+/// What the program calls itself, in that order.
+pub(super) fn sites(trace: &Trace) -> Vec<Site> {
     let is_beginning = |name: &str, args: &str| name == BEGINNING && args.starts_with("SIGPIPE");
-    let mut sites: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (name, _) in FAULTS {
-        let (mut count, mut has_begun) = (0, false);
-        for call in &trace.calls {
-            has_begun |= is_beginning(&call.name, &call.args);
-            if call.name == *name {
-                count += 1;
-                if has_begun && !is_of_the_runtime(&call.args) {
-                    sites.entry(name).or_default().push(count);
-                }
-            }
+    let (mut counts, mut has_begun) = (BTreeMap::<&str, usize>::new(), false);
+    let mut sites = Vec::new();
+    for call in &trace.calls {
+        has_begun |= is_beginning(&call.name, &call.args);
+        let Some((name, _)) = FAULTS.iter().find(|(name, _)| *name == call.name) else { continue };
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        if has_begun && !is_of_the_runtime(&call.args) {
+            let is_said = call.args.starts_with("1<") || call.args.starts_with("2<");
+            let is_hit = call.result.ends_with("(INJECTED)");
+            sites.push(Site { name, nth: *count, is_said, is_hit });
         }
     }
-    Ok(sites)
+    sites
+}
+
+/// What it calls after the first call that was made to fail; `None` if there is none.
+pub(super) fn after_the_fault(trace: &Trace) -> Option<Vec<Site>> {
+    let all = sites(trace);
+    let at = all.iter().position(|site| site.is_hit)?;
+    Some(all[at + 1..].to_vec())
 }
 
 /// What the standard library asks of the machine before `main`.

@@ -1,20 +1,25 @@
 //! `faults`: every system call of a command fails once in each way, and is the last one once.
 
 mod calls;
+mod careless;
 mod subject;
+mod twice;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use system_tests::{Answer, Stage, Trace};
 
 use crate::evidence::{Evidence, Tally};
-use crate::faults::calls::{FAULTS, Fault, sites};
+use crate::faults::calls::{Fault, Site, all_calls, sites};
 use crate::faults::subject::{SUBJECTS, Subject};
 use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
+
+pub(crate) use careless::{REPLACE_CARELESSLY, replace_carelessly};
+pub(crate) use twice::PROOF as TWICE;
 
 pub(crate) const PROOF: Proof = Proof {
     name: "faults",
@@ -43,14 +48,15 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
 /// Every call of the subject, in every way that it can fail, each time from the same state.
 fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
     let arena = Arena::new(subject)?;
-    let all = sites(|words| arena.traced(words))?;
-    for (name, fault) in
-        FAULTS.iter().flat_map(|(name, faults)| faults.iter().map(move |f| (name, f)))
-    {
+    let (trace, answer) = arena.traced(&[all_calls()]);
+    ensure!(answer.code() == 0, "the run without a fault fails\n{}", answer.shown());
+    for site in sites(&trace) {
+        let Site { name, nth, .. } = site;
         // In the short form every call is the last one once, and fails in one way.
-        let is_wanted =
-            effort.length == Length::Long || matches!(fault, Fault::Kill | Fault::Error("EIO"));
-        for nth in all.get(*name).into_iter().flatten().filter(|_| is_wanted) {
+        let is_wanted = |fault: &Fault| {
+            effort.length == Length::Long || matches!(fault, Fault::Kill | Fault::Error("EIO"))
+        };
+        for fault in site.faults().filter(is_wanted) {
             let fault_words = fault.words();
             let words =
                 [format!("--trace={name}"), format!("--inject={name}:{fault_words}:when={nth}")];
@@ -61,7 +67,7 @@ fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
                 continue;
             }
             tally.tried(1);
-            if let Err(wrong) = arena.judge(*fault == Fault::Kill, answer.code()) {
+            if let Err(wrong) = arena.judge(fault == Fault::Kill, answer.code()) {
                 let shown = answer.shown();
                 tally.violation(|| format!("{fault_words} at {name} {nth}: {wrong}\n{shown}"));
             }
