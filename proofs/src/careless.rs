@@ -15,6 +15,9 @@ pub(crate) const CARELESS: &str = "claim-carelessly";
 /// A sibling and a rename, and nobody looks whether the write succeeded.
 pub(crate) const SIBLING: &str = "sibling";
 
+/// A sibling and a rename, and nobody looks how much was written.
+pub(crate) const SHORT: &str = "short";
+
 /// The document itself is opened, which empties it, and written.
 pub(crate) const IN_PLACE: &str = "in-place";
 
@@ -37,7 +40,13 @@ pub(crate) fn careless(words: &[String]) -> Result<()> {
         return file.write_all(text.as_bytes()).context("cannot write in place");
     }
     let sibling = format!("{path}.tmp");
-    File::create(&sibling)?.write_all(text.as_bytes()).ok(); // This is what it gets wrong.
+    let mut file = File::create(&sibling)?;
+    if how == SHORT {
+        #[expect(clippy::unused_io_amount, reason = "this is what it gets wrong")]
+        file.write(text.as_bytes())?;
+    } else {
+        file.write_all(text.as_bytes()).ok(); // This is what the other gets wrong.
+    }
     fs::rename(sibling, path)?;
     Ok(())
 }

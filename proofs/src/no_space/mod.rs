@@ -63,7 +63,15 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
         evidence.mutant(what, Kind::Memory.name(), |tally| {
             [0, 1024, 4096].into_iter().try_for_each(|left| {
                 let trial = Trial { disk, left: format!("{left} bytes") };
-                trial.with(|| disk.fill(left), carelessly, tally)
+                trial.with(|| disk.fill(left), |disk| carelessly(disk, careless::SIBLING), tally)
+            })
+        })
+    })?;
+    on(Kind::Memory, "a short write that nobody notices", evidence, |disk, evidence, what| {
+        evidence.mutant(what, Kind::Memory.name(), |tally| {
+            [4096, 8192].into_iter().try_for_each(|left| {
+                let trial = Trial { disk, left: format!("{left} bytes") };
+                trial.with(|| disk.fill(left), |disk| carelessly(disk, careless::SHORT), tally)
             })
         })
     })
@@ -129,8 +137,8 @@ fn on(
 }
 
 /// The mutant sees the disk as this process does.
-fn carelessly(disk: &Disk) -> Govctl {
+fn carelessly(disk: &Disk, how: &str) -> Govctl {
     let path = disk.state().join("delivery_ids.json");
-    let words = careless::start(careless::SIBLING, &path, NEW);
+    let words = careless::start(how, &path, NEW);
     Govctl::new("", Path::new("/"), Path::new("/")).under(words)
 }
