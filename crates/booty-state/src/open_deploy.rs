@@ -94,6 +94,15 @@ fn follow(open: &mut Option<(OpenDeploy, Link)>, entry: Entry, line: &str) {
                 deploy.command = Some(entry.after.unwrap_or_default());
             }
         }
+        // Who wrote the line before has seen since that it must not, and has not.
+        "command_not_started" => {
+            let delivery = text(entry.before).unwrap_or_default();
+            if let Some((deploy, _)) = open
+                && deploy.delivery == delivery
+            {
+                deploy.command = None;
+            }
+        }
         // Somebody who lost the lock may take back late what another has started since.
         "deploy_taken_back" => {
             let taken_back = text(entry.after).unwrap_or_default();

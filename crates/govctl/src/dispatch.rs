@@ -10,8 +10,9 @@ use std::{
 
 use booty_state::{DeployResult, NewEntry, Sha};
 use circuit_breaker::{Event, Ticket};
+use flock_guard::LockError;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     attempt::Attempt,
@@ -110,8 +111,10 @@ impl Attempt<'_> {
             self.tell_breaker(ticket.map(Event::GivenBack), out);
         };
         named(&intent, &record).inspect_err(|_| back("the dispatch could not be written down"))?;
-        // What is on record may be of whoever has taken the lock away.
-        self.lock.check().map_err(|error| self.robbed(&error))?;
+        self.lock.check().map_err(|error| {
+            self.tell_breaker(ticket.map(Event::GivenBack), out);
+            self.not_sent(&intent, &error)
+        })?;
         let dispatched = hub.dispatch(&workflow, self.sha).map_err(|failure| {
             if failure.nothing_happened() {
                 back("GitHub did not take the dispatch");
@@ -175,6 +178,26 @@ impl Attempt<'_> {
                 return Ok(Outcome::Open { run: seen, signal: Some(signal) });
             }
             pause = (pause * 2).min(LOOK_EVERY);
+        }
+    }
+
+    /// The dispatch was not sent, because the lock may be somebody else's by now, and with it what
+    /// is on record. So nothing is taken back here: a line says that it may be.
+    fn not_sent(&self, intent: &Intent<'_>, error: &LockError) -> CliError {
+        let entry = intent.entry("command_not_started").because("the lock may be somebody else's");
+        let entry = entry.changing(intent.delivery_id.to_string(), Value::Null);
+        if let Err(error) = self.context.audit().append(&entry) {
+            tracing::error!(%error, "that nothing was dispatched is not in the audit log");
+        }
+        match error {
+            LockError::Lost { .. } => self.robbed(error),
+            _ => {
+                let short = self.sha.short();
+                let message = format!(
+                    "nothing was dispatched: nobody can see whether the lock of {short} is still held"
+                );
+                CliError::broken(message).because(error).hint("govctl doctor")
+            }
         }
     }
 

@@ -144,3 +144,41 @@ fn without_a_token_and_without_a_command_there_is_nothing_to_deploy_with() {
     let run = stage.govctl("deploy HEAD").run();
     run.stderr_has("no command to deploy").exit(Exit::Usage);
 }
+
+#[test]
+fn who_has_lost_the_lock_dispatches_nothing_and_the_next_one_is_the_trial() {
+    for is_lost in [true, false] {
+        let stage = stage();
+        let (locks, away) = (stage.state().join("locks"), stage.state().join("away"));
+        let (github, world) = github();
+        let (dir, other) = (locks.clone(), away.clone());
+        let before_the_dispatch = move || {
+            std::fs::rename(&dir, &other).unwrap();
+            if !is_lost {
+                // A name that leads to itself: whoever looks is told nothing.
+                std::os::unix::fs::symlink(&dir, &dir).unwrap();
+            }
+        };
+        for _ in 0..5 {
+            let failed =
+                stage.govctl("breaker failure deploy-production").at("2026-11-21T12:00:00Z");
+            failed.run().whatever_is_said().exit(Exit::Yes);
+        }
+        world.lock().unwrap().before_runs = Some(Box::new(before_the_dispatch));
+        let later = "--now 2026-11-21T13:00:00Z HEAD";
+        let error = deploy(&stage, &github, later).json(Exit::Broken);
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("nothing was d"), "{message}");
+        assert_eq!(message.contains("nobody can see"), !is_lost, "{message}");
+        assert!(dispatches(&github).is_empty());
+        std::fs::remove_file(&locks).ok();
+        std::fs::remove_dir_all(&locks).ok();
+        std::fs::rename(&away, &locks).unwrap();
+        let breaker = stage.dir.read("state/breakers/deploy-production.json");
+        let breaker: Value = serde_json::from_str(&breaker).unwrap();
+        assert_eq!(breaker["trials"].as_array().map_or(0, Vec::len), 0, "{breaker:#}");
+        // What is on record proves that it was not sent, so that it can be taken back.
+        assert_eq!(deploy(&stage, &github, later).json(Exit::Yes)["outcome"], "success");
+        assert_eq!(dispatches(&github).len(), 1);
+    }
+}

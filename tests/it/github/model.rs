@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use system_tests::{Asked, GitHub, Reply, Stage};
 
 /// The part that tests look at and change while the server runs.
-#[derive(Debug)]
 pub(super) struct World {
     /// Every run, oldest first.
     pub(super) runs: Vec<Value>,
@@ -20,6 +19,8 @@ pub(super) struct World {
     pub(super) refusal: Option<Reply>,
     /// The open issues.
     pub(super) issues: Vec<Value>,
+    /// What happens once, when somebody asks for the runs.
+    pub(super) before_runs: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// A stage whose repository is `acme/shop` at GitHub.
@@ -38,6 +39,7 @@ pub(super) fn github() -> (GitHub, Arc<Mutex<World>>) {
         instead: None,
         refusal: None,
         issues: Vec::new(),
+        before_runs: None,
     }));
     let seen = world.clone();
     (GitHub::new(move |asked| answer(&mut seen.lock().unwrap(), asked)), world)
@@ -59,6 +61,9 @@ fn answer(world: &mut World, asked: &Asked) -> Reply {
     let path = path.strip_prefix("/repos/acme/shop/").unwrap_or("elsewhere");
     match (asked.method.as_str(), path) {
         ("GET", "actions/workflows/deploy.yml/runs") => {
+            if let Some(happens) = world.before_runs.take() {
+                happens();
+            }
             let newest: Vec<&Value> = world.runs.iter().rev().collect();
             Reply::json(200, &json!({ "total_count": newest.len(), "workflow_runs": newest }))
         }

@@ -40,6 +40,19 @@ fn a_start_without_an_end_says_whether_its_command_was_let_go() {
 }
 
 #[test]
+fn who_wrote_the_line_can_say_that_it_was_not_let_go_after_all() {
+    let (_dir, log) = log(&[("deploy_started", json!("one"))]);
+    let line = |what, by: &str, after: Value| {
+        let entry = NewEntry::new(at("2026-11-20T18:53:00Z"), "ana", what);
+        log.append(&entry.about(&repo(), &sha('a')).changing(by, after)).unwrap();
+        log.open_deploy_of(&repo(), &sha('a')).unwrap().unwrap().command
+    };
+    assert_eq!(line("command_started", "one", json!({"run": 7})), Some(json!({"run": 7})));
+    assert!(line("command_not_started", "two", Value::Null).is_some(), "that was another");
+    assert_eq!(line("command_not_started", "one", Value::Null), None);
+}
+
+#[test]
 fn whatever_ends_a_deploy_ends_it() {
     for end in ["deploy_taken_back", "deploy_finished", "resolved", "recorded"] {
         let (_dir, log) = log(&[("deploy_started", json!("one")), (end, json!("one"))]);
