@@ -222,7 +222,7 @@ impl Attempt<'_> {
     }
 
     /// Checks the health of what runs now, if that was asked for.
-    fn health(&self, signals: &mut Signals) -> Option<Health> {
+    pub(crate) fn health(&self, signals: &mut Signals) -> Option<Health> {
         let check = self.health?;
         tracing::info!(url = %check.url, "checking health");
         let found = check.run(|| {
@@ -237,13 +237,19 @@ impl Attempt<'_> {
         let result = if ran.is_success() { DeployResult::Success } else { DeployResult::Failure };
         let why = format!("{ran}, after {:.1} s", ran.took.as_secs_f64());
         let recorded = self.record_result(intent, &result, &why);
-        if let Some(healthy) = ran.is_healthy().filter(|_| recorded.is_ok())
-            && let Err(error) =
-                self.context.releases(self.project).health_found(healthy, self.context.now().into())
-        {
-            tracing::error!(%error, "the result is recorded, but what the health check found is not");
+        if recorded.is_ok() {
+            self.record_health(ran.is_healthy());
         }
         recorded
+    }
+
+    /// Records what a health check after the deploy has found, if there was one.
+    pub(crate) fn record_health(&self, healthy: Option<bool>) {
+        let Some(healthy) = healthy else { return };
+        let now = self.context.now().into();
+        if let Err(error) = self.context.releases(self.project).health_found(healthy, now) {
+            tracing::error!(%error, "the result is recorded, but what the health check found is not");
+        }
     }
 
     /// Records how the deploy ended, and why we say so.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use booty_state::{DeployResult, NewEntry, Sha};
+use booty_state::{DeployResult, Sha};
 use circuit_breaker::{Event, Ticket};
 use flock_guard::LockError;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use crate::{
     attempt::Attempt,
-    breaker::Breaker,
     context::Context,
     exit::{CliError, Kind},
     github::{
@@ -24,10 +23,12 @@ use crate::{
         hub::{Hub, Workflow},
         run::WorkflowRun,
     },
+    health::Found,
     intent::{Declared, Intent},
     output::Output,
     process::Signals,
     project::Project,
+    ran::{GivenUp, Health},
 };
 
 /// How often a run is looked at: soon at first, for those that are short, and never more often
@@ -54,8 +55,8 @@ pub(crate) enum Outcome {
     LostTo(String),
     /// We were asked to stop before it was sent: nothing has happened.
     NotStarted { signal: u8 },
-    /// The run has ended, and how is recorded.
-    Ended { run: WorkflowRun, result: DeployResult, took: Duration },
+    /// The run has ended, and how is recorded, and what a check has found of what runs now.
+    Ended { run: WorkflowRun, result: DeployResult, took: Duration, health: Option<Found> },
     /// It is on its way, and nobody has seen its end.
     Open { run: Option<WorkflowRun>, signal: Option<u8> },
 }
@@ -157,18 +158,35 @@ impl Attempt<'_> {
                     tracing::warn!(%failure, cause = %failure.cause, "cannot look at the run")
                 }
             }
-            if let Some((run, result)) =
-                seen.clone().and_then(|run| Some((run.clone(), run.result()?)))
-            {
+            let ended = seen.clone().and_then(|run| Some((run.result()?, run)));
+            if let Some((result, run)) = ended {
                 let took = started.elapsed();
-                let why =
-                    format!("run {} ended with {result} after {:.1} s", run.id, took.as_secs_f64());
+                let health = match result {
+                    DeployResult::Success => self.health(&mut signals),
+                    _ => None,
+                };
+                let health = match health {
+                    // Another look finds the end of the run, and checks again.
+                    Some(Health::GivenUp(GivenUp::Interrupted { signal })) => {
+                        return Ok(Outcome::Open { run: seen, signal: Some(signal) });
+                    }
+                    Some(Health::GivenUp(GivenUp::LockLost)) => {
+                        return Ok(Outcome::Open { run: seen, signal: None });
+                    }
+                    Some(Health::Found(found)) => Some(found),
+                    None => None,
+                };
+                let (result, why) = judged(&run, result, health.as_ref());
+                let why = format!("{why}, after {:.1} s", took.as_secs_f64());
                 let recorded = self.record_result(intent, &result, &why);
+                if recorded.is_ok() {
+                    self.record_health(health.as_ref().map(|found| found.healthy));
+                }
                 let is_success = result == DeployResult::Success;
                 let told = if is_success { Event::Success } else { Event::Failure };
                 self.tell_breaker(ticket.map(told), out);
                 recorded?;
-                return Ok(Outcome::Ended { run, result, took });
+                return Ok(Outcome::Ended { run, result, took, health });
             }
             let left = patience.saturating_sub(started.elapsed());
             if left.is_zero() {
@@ -210,6 +228,22 @@ impl Attempt<'_> {
     }
 }
 
+/// What became of a deploy whose run has ended, and why we say so: what is not well has failed.
+pub(crate) fn judged(
+    run: &WorkflowRun,
+    result: DeployResult,
+    health: Option<&Found>,
+) -> (DeployResult, String) {
+    let why = format!("run {} ended with {result}", run.id);
+    match health {
+        None => (result, why),
+        Some(found) => {
+            let result = if found.healthy { result } else { DeployResult::Failure };
+            (result, format!("{why}, and the health check {found}"))
+        }
+    }
+}
+
 /// What watching a run needs.
 struct Watching {
     patience: Duration,
@@ -238,95 +272,4 @@ fn named(intent: &Intent<'_>, record: &Record) -> Result<(), CliError> {
     let entry = intent.entry("command_started").changing(delivery, json!(record));
     intent.context.audit().append(&entry)?;
     Ok(())
-}
-
-/// Asks GitHub how the run of a dispatch that is on record ended, and records that. Returns what
-/// was seen instead. Only for whoever holds the deploy lock.
-pub(crate) fn settle(
-    context: &Context,
-    project: &Project,
-    sha: &Sha,
-    record: &Record,
-    out: &Output,
-) -> Result<Option<String>, CliError> {
-    let run = match look(context, project, sha, record) {
-        Ok(Some(run)) => run,
-        Ok(None) => {
-            let file = &record.workflow;
-            // That it is not there yet, or cannot be seen, does not prove that it never was.
-            return Ok(Some(format!("GitHub: no run of `{file}` is known to be of this commit")));
-        }
-        Err(error) => {
-            let causes = error.causes.join(": ");
-            return Ok(Some(format!("GitHub could not be asked: {error}: {causes}")));
-        }
-    };
-    let Some(result) = run.result() else {
-        let url = run.html_url.unwrap_or_default();
-        return Ok(Some(format!("GitHub: run {} has not ended: {url}", run.id)));
-    };
-    recorded(context, project, sha, run.id, &result, out)?;
-    out.note(&format!("note: the deploy of {} ended with {result}, says GitHub", sha.short()));
-    Ok(None)
-}
-
-/// The run of a dispatch, as GitHub knows it now.
-fn look(
-    context: &Context,
-    project: &Project,
-    sha: &Sha,
-    record: &Record,
-) -> Result<Option<WorkflowRun>, CliError> {
-    let hub = hub(context, project, sha)?;
-    Ok(match record.run_id {
-        Some(id) => Some(hub.run(id)?),
-        None => {
-            let (file, branch) = (record.workflow.clone(), record.branch.clone());
-            hub.run_of(&Workflow { file, branch }, sha, record.after_run)?
-        }
-    })
-}
-
-/// Records how the run with that number ended, and counts it at the breaker. Only for whoever
-/// holds the deploy lock.
-pub(crate) fn recorded(
-    context: &Context,
-    project: &Project,
-    sha: &Sha,
-    run: u64,
-    result: &DeployResult,
-    out: &Output,
-) -> Result<(), CliError> {
-    let now = context.now();
-    let entry = NewEntry::new(now.into(), context.who(), "resolved")
-        .about(&project.repo, sha)
-        .because(format!("GitHub says so of run {run}"))
-        .changing("unknown", result.as_str());
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    context.releases(project).finished(sha, result.clone(), now.into())?;
-    count(context, project, result, out);
-    Ok(())
-}
-
-/// Counts at the breaker how a run ended that nobody watched. It was let through when it was
-/// dispatched; that it cannot be counted changes no outcome.
-fn count(context: &Context, project: &Project, result: &DeployResult, out: &Output) {
-    let told = Breaker::of_deploys(context, project.environment()).and_then(|breaker| {
-        let now = context.now();
-        let Ok(ticket) = breaker.ask(now)? else { return Ok(None) };
-        let event = match result {
-            DeployResult::Success => Event::Success(ticket),
-            _ => Event::Failure(ticket),
-        };
-        let told = breaker.tell(|_| event.clone(), now)?;
-        Ok(told.transition.map(|transition| (breaker.name, transition)))
-    });
-    match told {
-        Ok(None) => {}
-        Ok(Some((name, transition))) => {
-            out.note(&format!("note: the breaker `{name}` {transition}"))
-        }
-        Err(error) => tracing::error!(%error, "the breaker around deploys could not be told"),
-    }
 }

@@ -60,6 +60,15 @@ impl fmt::Display for Found {
     }
 }
 
+/// How many bad answers are borne where nobody says otherwise.
+const RETRIES: u32 = 15;
+
+/// How long the wait between two questions is then.
+const INTERVAL: Duration = Duration::from_secs(6);
+
+/// How long one answer may take then.
+const TIMEOUT: Duration = Duration::from_secs(25);
+
 /// How much of a body is looked at.
 const BODY_BYTES: u64 = 1024 * 1024;
 
@@ -109,13 +118,13 @@ impl Check {
         }
     }
 
-    /// A single question.
-    pub(crate) fn once(url: Url) -> Check {
+    /// As where nobody says otherwise.
+    pub(crate) fn usual(url: Url) -> Check {
         Check {
             url,
-            retries: 0,
-            interval: Duration::ZERO,
-            timeout: Duration::from_secs(25),
+            retries: RETRIES,
+            interval: INTERVAL,
+            timeout: TIMEOUT,
             within: None,
             successes: 1,
             statuses: Statuses(200..=299),

@@ -9,6 +9,7 @@ mod commands;
 mod config_file;
 mod context;
 mod dispatch;
+mod dispatched;
 mod doctor;
 mod documents;
 mod duration;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use booty_state::{DeployResult, NewEntry, Sha};
-use flock_guard::Holder;
+use flock_guard::{Holder, LockGuard};
 use release_policy::{Delivery, HandledOutcome};
 
 use crate::{
     context::Context,
-    dispatch,
+    dispatched::Dispatched,
     evidence::Evidence,
     exit::CliError,
     facts,
@@ -36,13 +36,15 @@ pub(crate) enum Settled {
 /// Looks for a proof of how the deploy of `sha` ended, and records what it proves. Only for
 /// whoever holds the deploy lock.
 ///
-/// With a health check, a good answer that names this commit and no other one on record is a
-/// proof that it is live. It is asked once: somebody is waiting for another answer.
+/// With a health check, a workflow that ended well is a success once that passes. Where nothing
+/// is known of a run, a good answer that names this commit and no other one on record is a proof
+/// that it is live. For that it is asked once: somebody is waiting for another answer.
 pub(crate) fn settle(
     context: &Context,
     project: &Project,
     sha: &Sha,
     health: Option<&Check>,
+    lock: &LockGuard,
     out: &Output,
 ) -> Result<Settled, CliError> {
     let mut looked_at = match Evidence::of(context, project, sha)? {
@@ -55,7 +57,9 @@ pub(crate) fn settle(
         }
         Evidence::Running(command) => return Ok(Settled::Running(command)),
         Evidence::Dispatched(record) => {
-            match dispatch::settle(context, project, sha, &record, out)? {
+            let record = &record;
+            let dispatched = Dispatched { context, project, sha, record, health, lock };
+            match dispatched.settle(out)? {
                 None => return Ok(Settled::Recorded),
                 Some(looked_at) => vec![looked_at],
             }

@@ -7,7 +7,7 @@ use system_tests::{Answer, Exit, GitHub, Govctl, Random, Stage};
 
 use super::model::{github, stage};
 
-fn event(stage: &Stage, github: &GitHub, payload: &Value, id: &str) -> Govctl {
+pub(super) fn event(stage: &Stage, github: &GitHub, payload: &Value, id: &str) -> Govctl {
     let run =
         stage.govctl("event --json --name workflow_run -").stdin(payload.to_string().as_bytes());
     github.for_run(run).env("GOVCTL_DELIVERY_ID", id)
@@ -25,7 +25,7 @@ pub(super) fn verified(sha: &str, run: u64, conclusion: &str) -> Value {
     })
 }
 
-fn deployed(run: &Value, conclusion: &str) -> Value {
+pub(super) fn deployed(run: &Value, conclusion: &str) -> Value {
     let mut run = run.clone();
     run["status"] = "completed".into();
     run["conclusion"] = conclusion.into();

@@ -13,7 +13,7 @@ use crate::{
     commands::deploy_report::Report,
     context::Context,
     dispatch, duration,
-    exit::{CliError, Exit, Kind},
+    exit::{CliError, Exit},
     facts::{Question, gather},
     github::hub::Hub,
     health::Check,
@@ -36,12 +36,11 @@ use crate::{
 /// 5 failed deploys in a row open the breaker deploy-ENVIRONMENT, which holds the others for 10
 /// minutes; then one goes out as a trial, and that decides.
 ///
-/// With an address to check, a deploy is a success once that answers well. A failed check makes
-/// production degraded until the next one.
+/// With an address to check, a deploy is a success once that answers well, also one by a workflow
+/// whose run ended well. A failed check makes production degraded until the next one.
 ///
 /// Exits 0 when it was deployed or is live already, 1 for HOLD, 4 when the command or the health
-/// check failed, 5
-/// when another deploy holds the lock, 6 when nobody knows how an earlier attempt ended: then
+/// check failed, 5 when another deploy holds the lock, 6 when nobody knows how an earlier attempt ended: then
 /// look at production and say so with `govctl resolve`.
 #[derive(Args, Debug)]
 pub(crate) struct DeployArgs {
@@ -120,10 +119,10 @@ fn decided_and_done(
 ) -> Result<(Report, Exit), CliError> {
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, project, out)?) };
-    if lock.is_some() {
+    if let Some(lock) = &lock {
         for cut_off in settle::unknown(context, project, sha)? {
             let health = args.health.check(context, cut_off.as_str())?;
-            settle::settle(context, project, &cut_off, health.as_ref(), out)?;
+            settle::settle(context, project, &cut_off, health.as_ref(), lock, out)?;
         }
     }
     let (view, again) = decision(args, context, project, sha, lock.is_some(), out)?;
@@ -149,9 +148,7 @@ fn decided_and_done(
         hub: hub.map(|hub| (hub, if args.no_wait { Duration::ZERO } else { WATCH })),
     };
     let exit = carry_out(&order, context, project, sha, &lock, &mut report, out);
-    if exit.as_ref().is_err_and(|error| error.kind == Kind::Unknown) {
-        report.outcome = "unknown";
-    }
+    report.note_unknown(&exit);
     // Whoever waits for the lock need not wait for what GitHub is told.
     lock.release();
     report.tell(context, project, hub, sha, out);

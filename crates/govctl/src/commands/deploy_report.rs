@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     context::Context,
     dispatch,
-    exit::Exit,
+    exit::{CliError, Exit, Kind},
     github::{
         hub::Hub,
         told::{self, News},
@@ -45,9 +45,12 @@ pub(crate) struct Report {
     run_url: Option<String>,
     #[serde(skip)]
     ran: Option<Ran>,
-    /// GitHub's word for how the run ended.
+    /// GitHub's word for how the run ended, or that what runs now is not well.
     #[serde(skip)]
     run_result: Option<String>,
+    /// What a health check has found after a run that ended well.
+    #[serde(skip)]
+    trouble: Option<String>,
 }
 
 impl Report {
@@ -63,6 +66,7 @@ impl Report {
             run_url: None,
             ran: None,
             run_result: None,
+            trouble: None,
         }
     }
 
@@ -85,11 +89,16 @@ impl Report {
                 return Exit::No;
             }
             dispatch::Outcome::NotStarted { signal } => return Exit::Signal(signal),
-            dispatch::Outcome::Ended { run, result, took } => {
+            dispatch::Outcome::Ended { run, result, took, health } => {
                 let is_success = result == DeployResult::Success;
                 self.outcome = if is_success { "success" } else { "failure" };
                 self.duration_ms = Some(took.as_millis());
                 self.run_result = Some(result.to_string());
+                self.health = health.as_ref().map(|found| found.healthy);
+                if let Some(found) = health.filter(|found| !found.healthy) {
+                    self.run_result = Some(told::UNHEALTHY.to_owned());
+                    self.trouble = Some(found.to_string());
+                }
                 (Some(run), if is_success { Exit::Yes } else { Exit::Failed })
             }
             dispatch::Outcome::Open { run, signal } => {
@@ -100,6 +109,13 @@ impl Report {
         self.run_id = run.as_ref().map(|run| run.id);
         self.run_url = run.and_then(|run| run.html_url);
         exit
+    }
+
+    /// An attempt whose end nobody knows is told to GitHub as such.
+    pub(super) fn note_unknown(&mut self, exit: &Result<Exit, CliError>) {
+        if exit.as_ref().is_err_and(|error| error.kind == Kind::Unknown) {
+            self.outcome = "unknown";
+        }
     }
 
     /// Tells GitHub, if that is where it is deployed.
@@ -186,7 +202,12 @@ impl Report {
             }
             "failure" => {
                 let result = clean(self.run_result.as_deref().unwrap_or("failure"));
-                let what = format!("{run} ended with {result}");
+                let what = match &self.trouble {
+                    None => format!("{run} ended with {result}"),
+                    Some(found) => {
+                        format!("{run} ended well, and the health check {}", clean(found))
+                    }
+                };
                 write!(f, "{BAD}FAILED{BAD:#}  {sha} to {environment}: {what}  {url}")
             }
             _ => {

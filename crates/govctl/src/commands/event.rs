@@ -13,7 +13,8 @@ use crate::{
     attempt,
     commands::{delivery, deploy, deploy_report},
     context::Context,
-    dispatch,
+    dispatch::{self, Record},
+    dispatched::Dispatched,
     evidence::Evidence,
     exit::{CliError, Exit, Kind},
     github::{
@@ -21,6 +22,8 @@ use crate::{
         run::WorkflowRun,
         told::{self, News},
     },
+    health::Check,
+    health_args,
     output::{Output, clean},
     project::Project,
     settle,
@@ -30,8 +33,9 @@ use crate::{
 /// Handle one event of GitHub, once
 ///
 /// A verification that ended well is decided and, if that is ALLOW, its commit is deployed by
-/// dispatching the workflow; a deploy workflow that ended is recorded. Everything else is
-/// ignored. It needs GITHUB_TOKEN.
+/// dispatching the workflow; a deploy workflow that ended is recorded, as a success once
+/// $RELEASE_GOVERNOR_HEALTH_URL answers well, if that is set. Everything else is ignored. It
+/// needs GITHUB_TOKEN.
 ///
 /// Exits 0 when it was handled or ignored, 1 for HOLD and for what was handled before, 2 for a
 /// payload that is not one of this repository, 6 when a deploy was dispatched, whose end is
@@ -133,23 +137,22 @@ fn ended(
     // Whoever watches the run holds it, and records the end itself.
     let lock = attempt::lock(context, project, out)?;
     let is_open = settle::unknown(context, project, sha)?.contains(sha);
-    let is_ours = match Evidence::of(context, project, sha)? {
-        Evidence::Dispatched(record) => {
-            record.run_id.is_none_or(|id| id == run.id) && run.id > record.after_run
-        }
-        _ => false,
+    let record = match Evidence::of(context, project, sha)? {
+        Evidence::Dispatched(record) if is_open => Some(record),
+        _ => None,
     };
-    if !is_open || !is_ours {
+    let is_ours =
+        |record: &Record| record.run_id.is_none_or(|id| id == run.id) && run.id > record.after_run;
+    let Some(record) = record.filter(is_ours) else {
         return Ok(Some("nothing that was dispatched here waits for that run".to_owned()));
-    }
-    dispatch::recorded(context, project, sha, run.id, result, out)?;
+    };
+    let health = health_args::url(None, context)?.map(Check::usual);
+    let (record, health) = (&record, health.as_ref());
+    let dispatched = Dispatched { context, project, sha, record, health, lock: &lock };
+    let concluded = dispatched.conclude(run, result, out)?;
     lock.release();
     if let Some(hub) = context.hub(project)? {
-        let how = result.to_string();
-        let outcome = if *result == DeployResult::Success { "success" } else { "failure" };
-        let url = run.html_url.as_deref();
-        let news = News { outcome, decision: None, how: Some(&how), run_url: url };
-        told::tell(context, project, &hub, sha, news, out);
+        concluded.tell(context, project, &hub, sha, out);
     }
     Ok(None)
 }

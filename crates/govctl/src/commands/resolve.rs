@@ -23,7 +23,9 @@ use crate::{
 /// A deploy whose run was killed leaves an unknown outcome, which holds further deploys. Without
 /// --as, what can be proven is settled: a command that never started is taken back, and a commit
 /// that a health check names, as the only one of those on record, is live; GitHub is asked how a
-/// workflow that was dispatched ended. With --as you say what you have seen on production.
+/// workflow that was dispatched ended, and one that ended well is a success once the address, if
+/// there is one, answers well, as after `govctl deploy`. With --as you say what you have seen on
+/// production.
 ///
 /// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
 /// its group, after 10 s KILL. That is a failure unless --as says otherwise.
@@ -37,7 +39,7 @@ pub(crate) struct ResolveArgs {
     /// How it ended, as seen on production
     #[arg(long = "as", value_name = "RESULT")]
     settle_as: Option<Settle>,
-    /// What to ask which commit runs [default: $RELEASE_GOVERNOR_HEALTH_URL]
+    /// What to ask whether production is well, and which commit runs [default: $RELEASE_GOVERNOR_HEALTH_URL]
     #[arg(long, value_name = "URL")]
     health_url: Option<Url>,
     /// Stop the command if it still runs
@@ -78,10 +80,10 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
     }
     let health = match args.settle_as {
         Some(_) => None,
-        None => health_args::url(args.health_url.as_ref(), context)?.map(Check::once),
+        None => health_args::url(args.health_url.as_ref(), context)?.map(Check::usual),
     };
     let said = args.settle_as.map(DeployResult::from);
-    let result = match settle::settle(context, &project, &sha, health.as_ref(), out)? {
+    let result = match settle::settle(context, &project, &sha, health.as_ref(), &lock, out)? {
         Settled::TakenBack | Settled::Live | Settled::Recorded => None,
         Settled::Running(command) if args.stop => {
             stop(&sha, &command)?;

@@ -4,6 +4,7 @@ use std::{ffi::OsString, fmt, time::Duration};
 
 use booty_state::{NewEntry, ReleaseState, Sha};
 use clap::Args;
+use flock_guard::LockGuard;
 use release_policy::{Reason, Rollback, decide};
 use serde::Serialize;
 use serde_json::json;
@@ -66,8 +67,8 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     }
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
     let named = args.to.as_deref().map(|to| project.recorded_commit(to)).transpose()?;
-    if lock.is_some() {
-        settle_cut_off(args, context, &project, out)?;
+    if let Some(lock) = &lock {
+        settle_cut_off(args, context, &project, lock, out)?;
     }
     let release = context.releases(&project).load()?;
     let way = Way::back(&release, named)?;
@@ -122,12 +123,13 @@ fn settle_cut_off(
     args: &RollbackArgs,
     context: &Context,
     project: &Project,
+    lock: &LockGuard,
     out: &Output,
 ) -> Result<(), CliError> {
     let release = context.releases(project).load()?;
     for cut_off in release.unknown() {
         let health = args.health.check(context, cut_off.as_str())?;
-        settle::settle(context, project, cut_off, health.as_ref(), out)?;
+        settle::settle(context, project, cut_off, health.as_ref(), lock, out)?;
     }
     Ok(())
 }

@@ -17,6 +17,9 @@ use crate::{
     project::Project,
 };
 
+/// How a deploy failed whose run ended well, where GitHub has a word for every other failure.
+pub(crate) const UNHEALTHY: &str = "unhealthy";
+
 /// What came of a commit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct News<'a> {
@@ -24,7 +27,7 @@ pub(crate) struct News<'a> {
     pub(crate) outcome: &'a str,
     /// What was decided, if that is the news.
     pub(crate) decision: Option<&'a Decision>,
-    /// GitHub's word for how a run ended.
+    /// GitHub's word for how a run ended, or [`UNHEALTHY`].
     pub(crate) how: Option<&'a str>,
     pub(crate) run_url: Option<&'a str>,
 }
