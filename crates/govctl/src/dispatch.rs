@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    attempt::Attempt,
+    attempt::{Attempt, Breaking},
     context::Context,
     exit::{CliError, Kind},
     github::{
@@ -46,6 +46,14 @@ pub(crate) struct Record {
     pub(crate) after_run: u64,
     /// The number of the run, once GitHub has said it.
     pub(crate) run_id: Option<u64>,
+    /// It goes back, and the breaker around deploys neither holds nor counts that.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) goes_back: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How a dispatch ended, as far as we have seen.
@@ -95,7 +103,8 @@ impl Attempt<'_> {
         // Whatever can fail without touching anything comes first, as a workflow that is not there.
         let after_run = hub.newest_run(&workflow)?;
         let (file, branch) = (workflow.file.clone(), workflow.branch.clone());
-        let mut record = Record { workflow: file, branch, after_run, run_id: None };
+        let goes_back = self.breaking == Breaking::PassedBy;
+        let mut record = Record { workflow: file, branch, after_run, run_id: None, goes_back };
         let intent = self.intent()?;
         if let Declared::LostTo(by) = intent.declare(self.redeploy, out)? {
             return Ok(Outcome::LostTo(by));

@@ -108,7 +108,9 @@ impl Dispatched<'_> {
         if let Some(found) = &health {
             context.releases(project).health_found(found.healthy, now.into())?;
         }
-        count(context, project, &judged, out);
+        if !self.record.goes_back {
+            count(context, project, &judged, out);
+        }
         let how = match (&health, result) {
             (Some(found), DeployResult::Success) if !found.healthy => told::UNHEALTHY.to_owned(),
             _ => result.to_string(),

@@ -5,6 +5,7 @@ mod breaking_off;
 mod deploy_script;
 mod dispatching;
 mod events;
+mod going_back;
 mod health;
 mod kept;
 mod model;

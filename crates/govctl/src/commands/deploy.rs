@@ -156,7 +156,7 @@ fn decided_and_done(
 }
 
 /// How long the run of a workflow is watched unless the caller says otherwise.
-const WATCH: Duration = Duration::from_secs(30 * 60);
+pub(super) const WATCH: Duration = Duration::from_secs(30 * 60);
 
 fn decision(
     args: &DeployArgs,

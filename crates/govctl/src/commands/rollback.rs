@@ -12,13 +12,14 @@ use serde_json::json;
 use crate::{
     attempt::{self, Breaking},
     commands::{
-        deploy::{Order, carry_out},
+        deploy::{Order, WATCH, carry_out},
         deploy_report,
     },
     context::Context,
     duration,
     exit::{CliError, Exit, Kind},
     facts::{Question, gather},
+    github::hub::Hub,
     health_args::HealthArgs,
     output::{BAD, Output},
     project::Project,
@@ -30,7 +31,8 @@ use crate::{
 ///
 /// The bad commit is the new one whose deploy failed last, if nothing has gone well since, else
 /// the one that is live. The last good one is what was live last, apart from it and from what was
-/// taken back before. The command runs as with `govctl deploy`, with DEPLOY_SHA set to the good commit.
+/// taken back before. The command runs as with `govctl deploy`, with DEPLOY_SHA set to the good
+/// commit. Without a command, and with GITHUB_TOKEN, the deploy workflow is dispatched with it.
 ///
 /// A rollback has rules of its own: no freeze, breaker, cooldown, limit or approval holds it, and
 /// the breaker does not count it. What holds it is a deploy that is running or whose outcome is
@@ -49,9 +51,13 @@ pub(crate) struct RollbackArgs {
     /// Only decide: change nothing, run nothing
     #[arg(long)]
     dry_run: bool,
-    /// Stop the command after this long: TERM to its group, after 10 s KILL
+    /// Stop the command after this long: TERM to its group, after 10 s KILL. A workflow's run is
+    /// watched for this long [default there: 30m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     timeout: Option<Duration>,
+    /// Do not watch the run of a workflow that was dispatched
+    #[arg(long, conflicts_with_all = ["command", "timeout"])]
+    no_wait: bool,
     #[command(flatten)]
     health: HealthArgs,
     /// The command that deploys, and its arguments
@@ -61,10 +67,9 @@ pub(crate) struct RollbackArgs {
 
 pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
-    if args.command.is_empty() && !args.dry_run {
-        return Err(CliError::usage("no command to deploy the last good commit with")
-            .hint("govctl rollback -- ./deploy.sh"));
-    }
+    // Before anything is taken back.
+    let needs_hub = args.command.is_empty() && !args.dry_run;
+    let hub = if needs_hub { Some(hub(context, &project)?) } else { None };
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
     let named = args.to.as_deref().map(|to| project.recorded_commit(to)).transpose()?;
     if let Some(lock) = &lock {
@@ -94,11 +99,14 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     let goes_back = view.allows() && view.decision.reason != Reason::AlreadyDeployed;
     let Some(lock) = lock.filter(|_| goes_back) else {
         let exit = report.deploy.not_attempted(&way.good, args.dry_run);
+        report.deploy.tell(context, &project, hub.as_ref(), &way.good, out);
         out.announce(&report)?;
         out.report(&report)?;
         return Ok(exit);
     };
-    out.say(&report.deploy.view)?;
+    if !args.no_wait {
+        out.say(&report.deploy.view)?;
+    }
     // Used wrongly, nothing is taken back.
     let health = args.health.check(context, way.good.as_str())?;
     way.remember_bad(args.reason.as_deref(), context, &project, &release)?;
@@ -110,12 +118,27 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
         again: again.as_deref(),
         breaking: Breaking::PassedBy,
         health: health.as_ref(),
-        hub: None,
+        hub: hub.as_ref().map(|hub| (hub, if args.no_wait { Duration::ZERO } else { WATCH })),
     };
-    let exit = carry_out(&order, context, &project, &way.good, &lock, &mut report.deploy, out)?;
+    let exit = carry_out(&order, context, &project, &way.good, &lock, &mut report.deploy, out);
+    report.deploy.note_unknown(&exit);
+    lock.release();
+    report.deploy.tell(context, &project, hub.as_ref(), &way.good, out);
+    let exit = exit?;
     out.report_done(&report);
     out.announce_done(&report);
     Ok(exit)
+}
+
+/// Where the workflow is dispatched.
+fn hub(context: &Context, project: &Project) -> Result<Hub, CliError> {
+    context.hub(project)?.ok_or_else(|| {
+        let message = "no command to deploy the last good commit with, and no GitHub to dispatch \
+                       a workflow at";
+        CliError::usage(message)
+            .hint("govctl rollback -- ./deploy.sh")
+            .hint("to dispatch: set GITHUB_TOKEN, and --repo OWNER/NAME if there is no remote")
+    })
 }
 
 /// A deploy that was cut off and provably never started must not stand in the way back.
