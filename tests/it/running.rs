@@ -44,6 +44,69 @@ fn who_takes_the_lock_away_starts_nothing_while_the_command_runs() {
     run.wait().any_stderr().stdout_has("FAILED").exit(Exit::Failed);
 }
 
+/// Starts a deploy of `HEAD` whose govctl is stopped while its command ends well, and takes its
+/// lock away meanwhile.
+fn robbed_in_its_sleep(stage: &Stage) -> system_tests::Victim {
+    let tell = "echo $$ > \"$STAGE\"/new; mv \"$STAGE\"/new \"$STAGE\"/pid";
+    let wait = "while [ ! -e \"$STAGE\"/end ]; do sleep 0.01; done";
+    stage.script("waits", &format!("{tell}\n{wait}"));
+    let run = stage.govctl("deploy HEAD -- waits").start();
+    eventually("the command runs", || stage.dir.join("pid").exists());
+    run.signal(Signal::STOP);
+    stage.dir.write("end", "");
+    let pid = stage.dir.read("pid").trim().parse().unwrap();
+    eventually("the command has ended", || is_gone(pid));
+    let words = "lock break deploy-production --force --reason hangs";
+    stage.govctl(words).run().whatever_is_said().exit(Exit::Yes);
+    run
+}
+
+/// Once a govctl that had been stopped, and robbed of its lock, recorded the result of its command
+/// when it woke up: over what a person had said of it, and over what was live by then.
+#[test]
+fn whoever_lost_the_lock_records_nothing_over_what_was_said_since() {
+    for settled in ["resolve HEAD --as failure", "record HEAD failure"] {
+        let stage = Stage::new();
+        stage.repository.configure("cooldown_minutes: 0");
+        let robbed = stage.repository.head();
+        let run = robbed_in_its_sleep(&stage);
+        stage.govctl(settled).run().whatever_is_said().exit(Exit::Yes);
+        let live = stage.repository.commit("next.txt", "next");
+        stage.deploy();
+        let before = stage.dir.read("state/release.json");
+        run.signal(Signal::CONT);
+        run.wait()
+            .stdout_has("ALLOW")
+            .stderr_has("ended with success, which is not recorded")
+            .stderr_has("its lock was taken away")
+            .exit(Exit::Unknown);
+        assert_eq!(stage.dir.read("state/release.json"), before, "{settled}");
+        assert_eq!(stage.status()["production_sha_current"], live, "{settled}");
+        let words = format!("history --sha {robbed}");
+        stage.govctl(&words).run().stdout_has("result_not_recorded").exit(Exit::Yes);
+    }
+}
+
+#[test]
+fn whoever_lost_the_lock_records_no_success_over_what_went_live_since() {
+    let stage = Stage::new();
+    let run = robbed_in_its_sleep(&stage);
+    let live = stage.repository.commit("next.txt", "next");
+    stage.govctl("record HEAD success").run().whatever_is_said().exit(Exit::Yes);
+    run.signal(Signal::CONT);
+    run.wait().stdout_has("ALLOW").stderr_has("not recorded").exit(Exit::Unknown);
+    assert_eq!(stage.status()["production_sha_current"], live);
+}
+
+#[test]
+fn whoever_lost_the_lock_to_nobody_else_records_what_it_saw() {
+    let stage = Stage::new();
+    let run = robbed_in_its_sleep(&stage);
+    run.signal(Signal::CONT);
+    run.wait().any_stderr().stdout_has("DEPLOYED").exit(Exit::Yes);
+    assert_eq!(stage.status()["production_sha_current"], stage.repository.head());
+}
+
 #[test]
 fn the_fence_rises_with_every_command_that_is_started() {
     let stage = Stage::new();

@@ -112,6 +112,30 @@ impl ReleaseStore {
         })
     }
 
+    /// As [`finished`](ReleaseStore::finished), unless `is_wanted` says no of the state as it is
+    /// at that moment: then nothing is written, and that is `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started), and what `is_wanted` returns.
+    pub fn finished_if(
+        &self,
+        sha: &Sha,
+        result: DeployResult,
+        now: Moment,
+        is_wanted: impl Fn(&ReleaseState) -> Result<bool, StateError>,
+    ) -> Result<Option<ReleaseState>, StateError> {
+        let mut wanted = true;
+        let state = self.try_update(Some(sha), |state| {
+            wanted = is_wanted(state)?;
+            if wanted {
+                state.finished(sha, result.clone(), now);
+            }
+            Ok(wanted)
+        })?;
+        Ok(wanted.then_some(state))
+    }
+
     /// [`ReleaseState::health_checked`], and the state after it.
     ///
     /// # Errors
@@ -170,10 +194,19 @@ impl ReleaseStore {
         sha: Option<&Sha>,
         mut transition: impl FnMut(&mut ReleaseState) -> bool,
     ) -> Result<ReleaseState, StateError> {
+        self.try_update(sha, |state| Ok(transition(state)))
+    }
+
+    /// As [`update`](ReleaseStore::update), with a transition that may fail.
+    fn try_update(
+        &self,
+        sha: Option<&Sha>,
+        mut transition: impl FnMut(&mut ReleaseState) -> Result<bool, StateError>,
+    ) -> Result<ReleaseState, StateError> {
         let updated = self.document.try_update(|state| {
             self.check_owner(state)?;
             let was_behind = self.catch_up(state, sha)?;
-            if !transition(state) && !was_behind {
+            if !transition(state)? && !was_behind {
                 return Ok(Change::Keep(state.clone()));
             }
             if let Some(owner) = &self.owner {

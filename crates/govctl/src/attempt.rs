@@ -12,9 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use booty_state::{DeliveryId, DeliveryKey, DeployResult, Sha};
+use booty_state::{DeliveryId, DeliveryKey, DeployResult, ReleaseState, Sha, StateError};
 use circuit_breaker::{Event, Ticket};
 use flock_guard::{LockError, LockGuard, Wait};
+use serde_json::Value;
 
 use crate::{
     breaker::Breaker,
@@ -252,7 +253,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Records how the deploy ended, and why we say so.
+    /// Records how the deploy ended, and why we say so; not over what somebody else has said
+    /// who took the lock away.
     pub(crate) fn record_result(
         &self,
         intent: &Intent<'_>,
@@ -274,15 +276,45 @@ impl Attempt<'_> {
             )],
         };
         let releases = self.context.releases(self.project);
-        releases
-            .finished(self.sha, result.clone(), now.into())
-            .map_err(|error| unrecorded(error.into()))?;
+        let finished = releases.finished_if(self.sha, result.clone(), now.into(), |state| {
+            self.is_ours_to_record(state)
+        });
+        if finished.map_err(|error| unrecorded(error.into()))?.is_none() {
+            return Err(self.overtaken(intent, &word, why));
+        }
         let entry = intent.entry("deploy_finished").because(why).changing("started", word);
         if let Err(error) = self.context.audit().append(&entry) {
             // The outcome itself is recorded; a missing line must not turn it into another.
             tracing::error!(%error, "the result is recorded, but its line in the audit log is missing");
         }
         Ok(())
+    }
+
+    /// Whether what is on record is this very attempt, and nobody has said more since. While the
+    /// lock is ours, nobody can have.
+    fn is_ours_to_record(&self, state: &ReleaseState) -> Result<bool, StateError> {
+        if self.lock.check().is_ok() {
+            return Ok(true);
+        }
+        let is_last = state.last_deploy_attempt_sha.as_ref() == Some(self.sha)
+            && !state.last_deploy_result.is_settled();
+        // Whoever has the lock now writes a line before each change.
+        let open = self.context.audit().open_deploy_of(&self.project.repo, self.sha)?;
+        Ok(is_last && open.is_some_and(|open| open.delivery == self.delivery_id.as_str()))
+    }
+
+    /// Somebody has taken the lock away, and said since how it ended, or deployed something else.
+    fn overtaken(&self, intent: &Intent<'_>, word: &str, why: &str) -> CliError {
+        let entry = intent.entry("result_not_recorded").because(why).changing(Value::Null, word);
+        if let Err(error) = self.context.audit().append(&entry) {
+            tracing::error!(%error, "what came of it is not in the audit log");
+        }
+        let (sha, short) = (self.sha, self.sha.short());
+        let message = format!("the deploy of {short} ended with {word}, which is not recorded");
+        let mut error = CliError::new(Kind::Unknown, message);
+        let since = "its lock was taken away, and what is on record was changed since";
+        error.causes.push(since.to_owned());
+        error.hint("govctl status").hint(format!("govctl history --sha {sha}"))
     }
 
     fn command(&self, argv: &[OsString], out: &Output) -> Result<Command, CliError> {

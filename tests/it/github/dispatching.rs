@@ -1,7 +1,7 @@
 //! Deploys by dispatch: at most one for each commit, whatever breaks on the way.
 
 use serde_json::{Value, json};
-use system_tests::{Answer, Exit, GitHub, Reply, Stage};
+use system_tests::{Answer, Exit, GitHub, Reply, Stage, eventually};
 
 use super::model::{github, stage};
 
@@ -81,6 +81,31 @@ fn a_failed_run_is_a_failure_with_one_issue() {
     let later = "--now 2026-11-21T13:30:00Z --redeploy --reason again HEAD";
     deploy(&stage, &github, later).whatever_is_said().exit(Exit::Failed);
     assert_eq!(github.asked_for("POST", "/issues").last().unwrap().path, "/repos/acme/shop/issues");
+}
+
+/// Once a govctl that watched a run without its lock recorded how that ended, over what a person had
+/// said of it and over what was live by then.
+#[test]
+fn whoever_lost_the_lock_while_watching_records_nothing_over_what_was_said_since() {
+    let stage = stage();
+    let (github, world) = github();
+    world.lock().unwrap().conclusion = None;
+    let watching = github.for_run(stage.govctl("deploy --json HEAD")).start();
+    eventually("it is dispatched", || world.lock().unwrap().runs.len() == 2);
+    let words = "lock break deploy-production --force --reason hangs";
+    stage.govctl(words).run().whatever_is_said().exit(Exit::Yes);
+    stage.govctl("record HEAD failure").run().whatever_is_said().exit(Exit::Yes);
+    let live = stage.repository.commit("next.txt", "next");
+    stage.govctl("record HEAD success").run().whatever_is_said().exit(Exit::Yes);
+    {
+        let run = &mut world.lock().unwrap().runs[1];
+        run["status"] = json!("completed");
+        run["conclusion"] = json!("success");
+    }
+    let error = watching.wait().any_stderr().json(Exit::Unknown);
+    assert_eq!(error["error"]["kind"], "unknown", "{error:#}");
+    assert!(error["error"]["message"].as_str().unwrap().contains("is not recorded"), "{error:#}");
+    assert_eq!(stage.status()["production_sha_current"], live);
 }
 
 #[test]
