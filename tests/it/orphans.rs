@@ -55,6 +55,26 @@ fn it_holds_every_deploy_and_is_named() {
     stop(&stage, "");
 }
 
+/// Once `govctl record` settled a commit whose command was still running, and the next deploy ran
+/// beside it.
+#[test]
+fn nothing_is_recorded_of_a_commit_whose_command_runs() {
+    let (stage, _, pids) = orphaned();
+    for result in ["success", "failure", "pending"] {
+        let run = stage.govctl(&format!("record HEAD {result}")).run();
+        run.stderr_has("still runs")
+            .stderr_has(&format!("pid {}", pids[0]))
+            .stderr_has("--stop")
+            .exit(Exit::Busy);
+    }
+    let next = stage.repository.commit("b.txt", "b");
+    let held = stage.govctl("deploy --json HEAD -- ran").run().any_stderr().json(Exit::No);
+    assert_eq!(held["reason"], "deploy_in_progress", "{held:#}");
+    assert!(!stage.ran().contains(&next));
+    stage.repository.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    stop(&stage, "");
+}
+
 #[test]
 fn it_is_stopped_with_all_it_started_and_has_failed() {
     let (stage, head, pids) = orphaned();

@@ -7,8 +7,9 @@ use clap::Args;
 
 use crate::{
     attempt,
-    commands::status,
+    commands::{resolve, status},
     context::Context,
+    evidence::Evidence,
     exit::{CliError, Exit},
     output::Output,
     project::Project,
@@ -17,7 +18,8 @@ use crate::{
 /// Record how a deploy ended that was observed elsewhere
 ///
 /// RESULT is success, failure, pending, or the word that GitHub uses for a run's conclusion.
-/// A success makes the commit the one that is live. Exits 5 while a deploy is running.
+/// A success makes the commit the one that is live. Exits 5 while a deploy is running, and while the command
+/// of this commit is whose govctl was killed.
 #[derive(Args, Debug)]
 pub(crate) struct RecordArgs {
     /// The commit, in any form that git understands
@@ -39,6 +41,9 @@ pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<
     let sha = project.recorded_commit(&args.sha)?;
     // A deploy that runs now writes its own outcome, and this must not settle it.
     let lock = attempt::lock(context, &project, out)?;
+    if let Evidence::Running(command) = Evidence::of(context, &project, &sha)? {
+        return Err(resolve::running(&sha, &command));
+    }
     let before = context.releases(&project).load()?.last_deploy_result;
     let now = context.now();
     let mut entry = NewEntry::new(now.into(), context.who(), "recorded")

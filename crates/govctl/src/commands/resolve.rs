@@ -131,7 +131,7 @@ fn stop(sha: &Sha, command: &Holder) -> Result<(), CliError> {
     })
 }
 
-fn running(sha: &Sha, command: &Holder) -> CliError {
+pub(super) fn running(sha: &Sha, command: &Holder) -> CliError {
     let message = format!("the command that deploys {} still runs", sha.short());
     let mut error = CliError::new(Kind::Busy, message);
     error.causes.push(format!("{command}, whose govctl is gone"));
