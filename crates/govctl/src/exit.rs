@@ -256,6 +256,10 @@ fn hints(error: &StoreError) -> Vec<String> {
 /// A command about the document at `place`, and when to run it.
 pub(crate) fn about(when: &str, command: &str, place: &str) -> String {
     match documents::parted(place) {
+        // A name of the directory that is no text is not known here any more.
+        Some((dir, name)) if dir.contains(char::REPLACEMENT_CHARACTER) => {
+            format!("{when}, with the same state directory: govctl state {command} {name}")
+        }
         Some((dir, name)) => {
             format!("{when}: govctl --state-dir {} state {command} {name}", quoted(&dir))
         }

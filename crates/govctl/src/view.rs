@@ -1,6 +1,6 @@
 //! Decisions as people and programs see them.
 
-use std::{fmt, path::Path};
+use std::{fmt, os::unix::ffi::OsStrExt, path::Path};
 
 use anstyle::Style;
 use release_policy::{ChangeStatus, Decision, Outcome, PathMatch, Value};
@@ -168,12 +168,21 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
 
 /// A path as a shell takes it, for commands that can be pasted.
 pub(crate) fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
+    let Some(path) = path.to_str() else { return quoted_bytes(path.as_os_str().as_bytes()) };
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-+:,@%".contains(char);
     if !path.is_empty() && path.chars().all(is_plain) && !path.starts_with('-') {
-        return path;
+        return path.to_owned();
     }
     format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// Bytes that are no text, which a replacement character would turn into another path.
+fn quoted_bytes(path: &[u8]) -> String {
+    let shown = path.iter().map(|byte| match byte {
+        b' '..=b'~' if !b"'\\".contains(byte) => char::from(*byte).to_string(),
+        byte => format!("\\{byte:03o}"),
+    });
+    format!("$'{}'", shown.collect::<String>())
 }
 
 /// The first seven characters of a commit id.
@@ -183,6 +192,8 @@ pub(crate) fn short(sha: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::{ffi::OsStr, process::Command};
+
     use super::*;
 
     #[test]
@@ -197,5 +208,10 @@ mod tests {
         ] {
             assert_eq!(quoted(Path::new(path)), expected);
         }
+        let no_text = Path::new(OsStr::from_bytes(b"/it's a\\\xff7"));
+        assert_eq!(quoted(no_text), r"$'/it\047s a\134\3777'");
+        let printf =
+            |word: &str| Command::new("bash").args(["-c", &format!("printf %s {word}")]).output();
+        assert_eq!(printf(&quoted(no_text)).unwrap().stdout, no_text.as_os_str().as_bytes());
     }
 }

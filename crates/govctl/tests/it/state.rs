@@ -1,8 +1,12 @@
 //! `govctl state`
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{PermissionsExt, symlink},
+    },
 };
 
 use flock_guard::{LockFile, Wait};
@@ -410,4 +414,28 @@ fn a_link_stays_a_link_and_a_lock_is_respected() {
     bench.run(&["state", "check", "delivery_ids.json"]).exits(3);
     held.release();
     bench.run(&["state", "restore", "delivery_ids.json"]).exits(0);
+}
+
+#[test]
+fn a_state_directory_whose_name_is_no_text_works_and_no_hint_names_another_one() {
+    let bench = Bench::new();
+    let dir = bench.path().join(OsStr::from_bytes(b"state-\xff"));
+    let run = |words: &[&str]| {
+        let mut command = bench.command(&[], &["--state-dir"]);
+        let output = command.arg(&dir).args(words).output().unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let claim = ["delivery", "claim", "acme/site", "deploy_run_1", "event-1"];
+    assert_eq!(run(&claim), (Some(0), "new, claimed by event-1\n".to_owned(), String::new()));
+    assert!(dir.join("delivery_ids.json").exists());
+    let (_, said, _) = run(&["--json", "state", "path"]);
+    assert!(said.contains("state-\u{fffd}\""), "{said}");
+
+    fs::remove_file(dir.join("delivery_ids.json")).unwrap();
+    fs::File::create_new(dir.join("delivery_ids.json")).unwrap();
+    let (code, _, said) = run(&claim);
+    assert_eq!(code, Some(3), "{said}");
+    let hint = "with the same state directory: govctl state edit delivery_ids.json";
+    assert!(said.contains(hint) && !said.contains("--state-dir"), "{said}");
 }
