@@ -13,6 +13,7 @@ mod registry;
 mod several;
 mod shared;
 mod strangers;
+mod told;
 mod waiting;
 
 use flock_guard::LockFile;

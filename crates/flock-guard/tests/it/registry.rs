@@ -3,6 +3,8 @@
 use crate::fixture;
 use flock_guard::{LockError, LockFile, Wait};
 use std::fs;
+use std::future::{Future, pending};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 #[track_caller]
@@ -61,4 +63,25 @@ fn a_forgotten_guard_keeps_the_lock() {
     std::mem::forget(it.lock.exclusive(Wait::Never).unwrap());
     assert_already_held(it.lock.exclusive(Wait::Never));
     assert!(it.lock.status().unwrap().held);
+}
+
+/// No runtime is needed for that: a task is a future, and cancelling it is dropping it.
+#[test]
+fn a_task_that_is_cancelled_lets_go_and_another_one_of_its_thread_is_told_so() {
+    let it = fixture();
+    let mut context = Context::from_waker(Waker::noop());
+    let hold = || async {
+        let _guard = it.lock.exclusive(Wait::Forever)?;
+        pending::<()>().await;
+        Ok::<(), LockError>(())
+    };
+    let mut first = Box::pin(hold());
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(it.lock.status().unwrap().held);
+    let Poll::Ready(told) = Box::pin(hold()).as_mut().poll(&mut context) else {
+        panic!("two tasks have it")
+    };
+    assert!(matches!(told, Err(LockError::AlreadyHeld { .. })), "{told:?}");
+    drop(first);
+    assert!(!it.lock.status().unwrap().held);
 }

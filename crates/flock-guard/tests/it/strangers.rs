@@ -1,4 +1,5 @@
-//! Holders that cannot be judged from here, or not by a signal: other users, other containers.
+//! Holders that cannot be judged from here, or not by a signal: other users, other containers,
+//! and one whose machine has slept.
 
 use crate::other::Other;
 use crate::{eventually, fixture};
@@ -73,4 +74,23 @@ fn a_holder_that_must_not_be_signalled_is_alive() {
     assert_eq!(nobody.says(), "Some(Alive)");
     assert_eq!(nobody.says(), "left alone");
     nobody.end();
+}
+
+/// A time namespace shows the clock that counts suspension ten days ahead of the one that does
+/// not, as a machine does that has slept for so long.
+#[test]
+fn a_holder_is_not_older_for_the_time_that_its_machine_slept() {
+    let it = fixture();
+    let words = ["unshare", "--time", "--boottime", "864000", "--fork", "--"];
+    let mut tried = Command::new(words[0]);
+    tried.args(&words[1..]).arg("true").stderr(Stdio::null());
+    let may_sleep = tried.status().is_ok_and(|status| status.success());
+    if !may_sleep || Machine::here().machine_id.is_none() {
+        return; // Not allowed on this machine, or nothing is known about it.
+    }
+    let mut asleep = Other::start_under(&words, "hold", &it.lock);
+    assert_eq!(asleep.says(), "held");
+    let age = it.lock.status().unwrap().held_for.expect("a moment of this boot, and not later");
+    assert!(age < Duration::from_secs(3600), "{age:?}");
+    asleep.end();
 }

@@ -10,9 +10,15 @@ use std::time::{Duration, Instant};
 
 /// Whether somebody is blocked on the lock in the kernel.
 fn is_queued_for(lock: &LockFile) -> bool {
+    queued_for(lock) > 0
+}
+
+/// How many are.
+fn queued_for(lock: &LockFile) -> usize {
     let inode = std::os::unix::fs::MetadataExt::ino(&fs::metadata(lock.path()).unwrap());
     let locks = fs::read_to_string("/proc/locks").unwrap();
-    locks.lines().any(|line| line.contains("->") && line.contains(&format!(":{inode} ")))
+    let is_queued = |line: &&str| line.contains("->") && line.contains(&format!(":{inode} "));
+    locks.lines().filter(is_queued).count()
 }
 
 #[test]
@@ -98,6 +104,32 @@ fn a_busy_loop_of_one_does_not_starve_another() {
             it.lock.exclusive(wait).unwrap().release();
         }
         is_over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn of_a_hundred_waiters_none_is_overtaken_for_ever() {
+    const WAITERS: usize = 100;
+    let it = fixture();
+    let guard = it.lock.exclusive(Wait::Never).unwrap();
+    let served = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WAITERS {
+            scope.spawn(|| {
+                let wait = Wait::UpTo(Duration::from_secs(60));
+                it.lock.exclusive(wait).unwrap().release();
+                served.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        eventually("all of them queue", || queued_for(&it.lock) == WAITERS);
+        drop(guard);
+        // One that comes again and again gets no more turns than there are waiters, or so.
+        let mut turns = 0;
+        while served.load(Ordering::Relaxed) < WAITERS {
+            it.lock.exclusive(Wait::UpTo(Duration::from_secs(60))).unwrap().release();
+            turns += 1;
+        }
+        assert!(turns < 50 * WAITERS, "{turns} turns of one who came last");
     });
 }
 
