@@ -103,6 +103,9 @@
 //! - A backup's name must fit as well: with [`Backup::Beside`] a file's name may have 251 bytes.
 //!   File systems that take less than 255 bytes (eCryptfs) take names shorter by 39.
 //! - A directory must be open to reading, not only to writing.
+//! - After a crash between the rename of the backup and that of the file, both are one file until
+//!   the next replace: an editor that writes in place changes both.
+//! - What `close` says is not looked at: it comes after the sync.
 
 mod attributes;
 mod backup;

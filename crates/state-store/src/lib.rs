@@ -80,6 +80,8 @@
 //!   exactly a double is rounded when the document is written.
 //! - The checksum finds accidents, not forgers: anybody can compute it. What carries the right
 //!   one was written here, and is not looked through for duplicate keys again.
+//! - After a crash between the two renames of a change, document and backup are one file until
+//!   the next change, and damage to one is damage to both.
 //! - Each document has one format so far; a program that learns a second one has to read the
 //!   first, and nothing here keeps a copy in the old format.
 //! - An editor that ignores the lock can lose its change to ours, if it writes in the moment
