@@ -14,7 +14,7 @@ use system_tests::{Answer, Stage, Trace};
 
 use crate::evidence::{Evidence, Tally};
 use crate::faults::calls::{Fault, Site, all_calls, sites};
-use crate::faults::subject::{SUBJECTS, Subject};
+use crate::faults::subject::{Subject, subjects};
 use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
 
@@ -33,13 +33,13 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
         evidence.skip("every command", "strace", "strace is missing");
         return Ok(());
     }
-    for subject in SUBJECTS {
+    for subject in subjects() {
         let is_wanted = subject.is_short || effort.length == Length::Long;
         if is_wanted && !subject.is_mutant {
             evidence.promise(subject.name, "strace", |tally| sweep(subject, effort, tally))?;
         }
     }
-    for subject in SUBJECTS.iter().filter(|subject| subject.is_mutant) {
+    for subject in subjects().filter(|subject| subject.is_mutant) {
         evidence.mutant(subject.name, "strace", |tally| sweep(subject, effort, tally))?;
     }
     Ok(())
@@ -48,8 +48,11 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
 /// Every call of the subject, in every way that it can fail, each time from the same state.
 fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
     let arena = Arena::new(subject)?;
-    let (trace, answer) = arena.traced(&[all_calls()]);
-    ensure!(answer.code() == 0, "the run without a fault fails\n{}", answer.shown());
+    let (trace, answer) = {
+        let _bystander = (subject.bystander)(&arena.stage);
+        arena.traced(&[all_calls()])
+    };
+    ensure!(answer.code() == subject.yes, "the run without a fault fails\n{}", answer.shown());
     for site in sites(&trace) {
         let Site { name, nth, .. } = site;
         // In the short form every call is the last one once, and fails in one way.
@@ -61,6 +64,7 @@ fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
             let words =
                 [format!("--trace={name}"), format!("--inject={name}:{fault_words}:when={nth}")];
             arena.restore()?;
+            let _bystander = (subject.bystander)(&arena.stage);
             let (trace, answer) = arena.traced(&words);
             if !trace.was_hit() {
                 tally.count("not met", 1);
@@ -96,15 +100,16 @@ impl Arena<'_> {
         stage.repository.configure("max_deploys_per_hour: 1000000");
         stage.script("die", "kill -9 $PPID");
         (subject.prepare)(&stage);
-        let before = Tree::read(&stage.state()).context("the state before")?;
+        let before = Tree::read(&stage.dir.join(subject.place)).context("the state before")?;
         Ok(Arena { subject, stage, before, ran: RefCell::default() })
     }
 
     fn restore(&self) -> Result<()> {
-        std::fs::remove_dir_all(self.stage.state())?;
-        std::fs::create_dir(self.stage.state())?;
+        let place = self.stage.dir.join(self.subject.place);
+        std::fs::remove_dir_all(&place)?;
+        std::fs::create_dir(&place)?;
         std::fs::remove_file(self.stage.dir.join("ran")).ok(); // It may not be there.
-        self.before.write(&self.stage.state())
+        self.before.write(&place)
     }
 
     fn traced(&self, words: &[String]) -> (Trace, Answer) {
@@ -119,12 +124,12 @@ impl Arena<'_> {
 
     /// What is there now, and what happens next.
     fn judge(&self, was_killed: bool, code: i32) -> Result<(), String> {
-        let Subject { effect, again, .. } = self.subject;
+        let Subject { effect, again, yes, .. } = self.subject;
         let is_done = effect(&self.stage)?;
         match code {
             137 if was_killed => {}
-            0 if is_done => {}
-            0 => return Err("it says that it is done, and it is not".to_owned()),
+            code if code == *yes && is_done => {}
+            code if code == *yes => return Err("it says that it is done, and it is not".to_owned()),
             3 | 5 if is_done && self.subject.is_strict => {
                 return Err("it says that it did not do it, and it did".to_owned());
             }
@@ -132,7 +137,7 @@ impl Arena<'_> {
             _ => return Err(format!("exit code {code}")),
         }
         // Who only failed cleans up behind himself; who was killed leaves it to the next one.
-        if !was_killed {
+        if !was_killed && !self.subject.is_sweep {
             self.no_leftovers()?;
         }
         again(&self.stage, is_done)?;
@@ -157,10 +162,36 @@ impl Arena<'_> {
     }
 
     fn no_leftovers(&self) -> Result<(), String> {
-        let names = self.stage.dir.names("state");
-        let is_hidden =
-            |name: &&String| name.rsplit('/').next().is_some_and(|it| it.starts_with('.'));
-        let hidden: Vec<&String> = names.iter().filter(is_hidden).collect();
+        let names = self.stage.dir.names(self.subject.place);
+        // In a repository there is more that is hidden than what we hide.
+        let is_ours = |part: &str| part.len() == 32 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_left = |name: &&String| {
+            let is_hidden = name.rsplit('/').next().is_some_and(|it| it.starts_with('.'));
+            is_hidden && (self.subject.place == "state" || name.split('.').any(is_ours))
+        };
+        let hidden: Vec<&String> = names.iter().filter(is_left).collect();
         if hidden.is_empty() { Ok(()) } else { Err(format!("left behind: {hidden:?}")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::faults::Arena;
+    use crate::faults::subject::subjects;
+
+    #[test]
+    fn every_subject_does_what_it_is_judged_by() {
+        for subject in subjects().filter(|subject| !subject.is_mutant) {
+            let arena = Arena::new(subject).unwrap();
+            let name = subject.name;
+            let _bystander = (subject.bystander)(&arena.stage);
+            // A command that is run under a lock leaves the lock as it was.
+            let is_same = name == "lock run";
+            assert_eq!((subject.effect)(&arena.stage), Ok(is_same), "{name}, before");
+            let answer = (subject.run)(&arena.stage).run().whatever_is_said();
+            assert_eq!(answer.code(), subject.yes, "{name}: {}", answer.shown());
+            assert_eq!((subject.effect)(&arena.stage), Ok(true), "{name}, after");
+            assert_eq!(arena.judge(false, subject.yes), Ok(()), "{name}");
+        }
     }
 }
