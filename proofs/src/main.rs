@@ -27,6 +27,7 @@ mod proof;
 mod quick;
 mod report;
 mod savers;
+mod schedules;
 mod tree;
 mod worker;
 
@@ -51,6 +52,7 @@ const PROOFS: &[Proof] = &[
     life::PROOF,
     power_cuts::PROOF,
     lock::PROOF,
+    schedules::PROOF,
     long_run::PROOF,
     damage::PROOF,
     fuzz::PROOF,

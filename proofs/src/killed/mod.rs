@@ -15,7 +15,7 @@ use crate::savers::Flaw;
 
 pub(crate) use breakers::{BREAKER, break_locks};
 pub(crate) use deploys::Scene;
-pub(crate) use torture::{Torture, Until};
+pub(crate) use torture::{Torture, Until, settle};
 
 pub(crate) const PROOF: Proof = Proof {
     name: "killed-and-stopped",

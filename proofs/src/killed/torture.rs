@@ -166,7 +166,7 @@ fn read(store: &Store, book: &Mutex<Book>, is_over: &AtomicBool) {
 }
 
 /// All are gone: the next update works, nothing is left over, and the account is right.
-fn settle(dir: &Path, history: &mut History, tally: &mut Tally) -> Result<()> {
+pub(crate) fn settle(dir: &Path, history: &mut History, tally: &mut Tally) -> Result<()> {
     let document = Store::files(dir).document::<Ledger>(LEDGER);
     let last = match document.load() {
         Ok(last) => last.unwrap_or_default(),

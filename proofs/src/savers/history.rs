@@ -21,6 +21,11 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// Of what comes after this serial number.
+    pub(crate) fn since(serial: u64) -> History {
+        History { newest_saved: serial, newest_tried: serial, ..History::default() }
+    }
+
     /// A report came in.
     pub(crate) fn heard(&mut self, report: Report, tally: &mut Tally) {
         let Report { said, attempt, serial } = report;

@@ -119,7 +119,13 @@ impl Team {
 
     /// Starts a program that speaks in reports, or starts one that does.
     pub(crate) fn spawn(&self, mut command: Command) -> Result<Child> {
-        command.current_dir("/").stdin(Stdio::null()).stdout(self.speak.try_clone()?);
+        command.stdin(Stdio::null());
+        self.spawn_reading(command)
+    }
+
+    /// The same, of a program that is given something to read, or to hand on.
+    pub(crate) fn spawn_reading(&self, mut command: Command) -> Result<Child> {
+        command.current_dir("/").stdout(self.speak.try_clone()?);
         Ok(command.stderr(self.complaints.try_clone()?).spawn()?)
     }
 
