@@ -3,8 +3,10 @@
 //! After a failure a program calls something else than without it, so what can fail then is taken
 //! from the record of a run with that failure.
 
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Context, Result, ensure};
 use system_tests::{Answer, Random, Trace};
@@ -13,17 +15,20 @@ use crate::crash_states::{Claiming, How, Logging, Operation, Paging, Scratch, ve
 use crate::evidence::{Evidence, Tally};
 use crate::faults::calls::{Fault, Site, after_the_fault, all_calls, sites};
 use crate::faults::careless::{Careless, Flaw};
-use crate::proof::{Effort, Proof};
+use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
 
 /// So many pairs of each operation are the short form.
 const SAMPLE: usize = 40;
 
+/// So many runs at once: most of the time each waits for the other one, or for `strace`.
+const AT_ONCE: usize = 4;
+
 const BYTES: usize = 600;
 
 /// An operation, and what its errors mean.
 struct Case {
-    operation: Box<dyn Operation>,
+    operation: Box<dyn Operation + Sync>,
     /// Whether "could not do it" means that nothing was done.
     is_strict: bool,
     /// A worker of ours does just the one thing, and does not cope with not being heard. A claim
@@ -59,7 +64,7 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
     }
     for case in cases() {
         let name = case.operation.name();
-        evidence.promise(name, "strace", |tally| Pairs::new(&case)?.all(effort, tally))?;
+        evidence.promise(name, "strace", |tally| all(&case, effort, tally))?;
     }
     for flaw in Flaw::ALL {
         let paging = Paging { how: How::Replace, bytes: BYTES, before: 3 };
@@ -72,6 +77,37 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
 }
 
 type Hit = (Site, Fault);
+
+/// All pairs in the long form, by several at once; a sample in the short one.
+fn all(case: &Case, effort: Effort, tally: &mut Tally) -> Result<()> {
+    let mut random = effort.random();
+    let mut pairs = Pairs::new(case)?;
+    let mut firsts = pairs.firsts(&mut random)?;
+    if effort.length == Length::Short {
+        // Where somebody else has to be met, each run takes a wait.
+        firsts.truncate(if case.operation.is_large() { SAMPLE / 4 } else { SAMPLE });
+        return pairs.each(&firsts, 1, &mut random, tally);
+    }
+    let share = firsts.len().div_ceil(AT_ONCE);
+    let found: Vec<Result<Tally>> = thread::scope(|scope| {
+        let run = |firsts| {
+            move || {
+                let (mut tally, mut random) = (Tally::default(), effort.random());
+                Pairs::new(case)?.each(firsts, usize::MAX, &mut random, &mut tally)?;
+                Ok(tally)
+            }
+        };
+        let all: Vec<_> = firsts.chunks(share).map(|firsts| scope.spawn(run(firsts))).collect();
+        let join = |thread: ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+        };
+        all.into_iter().map(join).collect()
+    });
+    for found in found {
+        tally.add(found?);
+    }
+    Ok(())
+}
 
 /// Every pair of faults of one operation, each from the same state.
 struct Pairs<'a> {
@@ -91,51 +127,62 @@ impl Pairs<'_> {
         Ok(Pairs { case, scratch, before, old })
     }
 
-    fn all(&mut self, effort: Effort, tally: &mut Tally) -> Result<()> {
-        // Where somebody else has to be met, each run takes a wait.
-        let sample = if self.case.operation.is_large() { SAMPLE / 4 } else { SAMPLE };
-        let most = effort.pick(Some(sample), None);
-        self.each(&mut effort.random(), most, tally, |_| false)
-    }
-
     /// In a random order, as far as it takes.
     fn until_caught(&mut self, effort: Effort, tally: &mut Tally) -> Result<()> {
-        let is_caught = |tally: &Tally| tally.violations() > 0;
-        self.each(&mut effort.random(), None, tally, is_caught)
+        let random = &mut effort.random();
+        for first in self.firsts(random)? {
+            let seconds = self.seconds(first, random, tally)?;
+            for second in seconds {
+                if tally.violations() > 0 {
+                    return Ok(());
+                }
+                self.pair(first, second, tally)?;
+            }
+        }
+        Ok(())
     }
 
-    /// At most `most` first faults with one second each, or all of both.
+    /// Each of these first faults with so many second ones.
     fn each(
         &mut self,
+        firsts: &[Hit],
+        most: usize,
         random: &mut Random,
-        most: Option<usize>,
         tally: &mut Tally,
-        is_enough: impl Fn(&Tally) -> bool,
     ) -> Result<()> {
+        for first in firsts {
+            let seconds = self.seconds(*first, random, tally)?;
+            for second in seconds.into_iter().take(most) {
+                self.pair(*first, second, tally)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every way in which it fails first.
+    fn firsts(&mut self, random: &mut Random) -> Result<Vec<Hit>> {
         let (trace, answer) = self.run(&[])?;
         ensure!(answer.code() == 0, "the run without a fault fails\n{}", answer.shown());
         let mut firsts = self.hits(&sites(&trace));
         firsts.retain(|(_, fault)| *fault != Fault::Kill); // Nothing comes after that.
         shuffle(&mut firsts, random);
-        firsts.truncate(most.unwrap_or(usize::MAX));
-        for first in firsts {
-            let Some(after) = self.attempt(&[first], tally)? else { continue };
-            tally.count("first faults", 1);
-            let mut seconds = self.hits(&after);
-            // `strace` fails all calls of one name in one way.
-            seconds.retain(|second| second.0.name != first.0.name || second.1 == first.1);
-            if most.is_some() {
-                shuffle(&mut seconds, random);
-                seconds.truncate(1);
-            }
-            for second in seconds {
-                if is_enough(tally) {
-                    return Ok(());
-                }
-                if self.attempt(&[first, second], tally)?.is_some() {
-                    tally.tried(1);
-                }
-            }
+        Ok(firsts)
+    }
+
+    /// Every way in which it fails after that.
+    fn seconds(&mut self, first: Hit, random: &mut Random, tally: &mut Tally) -> Result<Vec<Hit>> {
+        let Some(after) = self.attempt(&[first], tally)? else { return Ok(Vec::new()) };
+        tally.count("first faults", 1);
+        let mut seconds = self.hits(&after);
+        // `strace` fails all calls of one name in one way.
+        seconds.retain(|second| second.0.name != first.0.name || second.1 == first.1);
+        shuffle(&mut seconds, random);
+        Ok(seconds)
+    }
+
+    fn pair(&mut self, first: Hit, second: Hit, tally: &mut Tally) -> Result<()> {
+        if self.attempt(&[first, second], tally)?.is_some() {
+            tally.tried(1);
         }
         Ok(())
     }
