@@ -93,6 +93,10 @@ pub(super) const FAULTS: &[(&str, &[Fault])] = &[
     ("lseek", &[Kill]),
     // An injected error keeps it from being closed, which no real one does.
     ("close", &[Kill]),
+    ("socket", &[Error("EMFILE"), Error("EACCES"), Kill]),
+    ("connect", &[Error("ECONNREFUSED"), Error("ETIMEDOUT"), Error("ENETUNREACH"), Kill]),
+    ("sendto", &[Error("EPIPE"), Error("ECONNRESET"), Kill]),
+    ("recvfrom", &[Error("ECONNRESET"), Error("ETIMEDOUT"), Kill]),
     ("clone3", &[Error("EAGAIN"), Error("ENOMEM"), Kill]),
     ("vfork", &[Error("EAGAIN"), Kill]),
     ("pipe2", &[Error("EMFILE"), Kill]),

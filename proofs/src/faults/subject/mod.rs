@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod documents;
+mod events;
 mod release;
 mod tools;
 
@@ -52,8 +53,8 @@ const PLAIN: Subject = Subject {
 };
 
 pub(super) fn subjects() -> impl Iterator<Item = &'static Subject> {
-    let all = [deliveries::SUBJECTS, release::SUBJECTS, tools::SUBJECTS, documents::SUBJECTS];
-    all.into_iter().flatten()
+    let most = [deliveries::SUBJECTS, release::SUBJECTS, tools::SUBJECTS];
+    most.into_iter().chain([documents::SUBJECTS, events::SUBJECTS]).flatten()
 }
 
 fn works(stage: &Stage, words: &str) {
