@@ -114,6 +114,42 @@ impl AuditLog {
         Ok(Entries { lines: Some(self.lines()?), skipped: 0 })
     }
 
+    /// Reads the entries whose line has one of these texts in it, oldest first: all of an id, say.
+    /// It looks at the whole log, and reads only those lines.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError::Store`]: the log could not be read, so nobody knows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use booty_state::{AuditLog, Moment, NewEntry};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let log = AuditLog::at(dir.path().join("audit.jsonl"));
+    /// let now: Moment = "2026-11-20T18:53:00Z".parse()?;
+    /// log.append(&NewEntry::new(now, "ana", "event_begun").changing((), "event-7"))?;
+    /// log.append(&NewEntry::new(now, "ana", "event_begun").changing((), "event-8"))?;
+    /// let found = log.entries_with(&["event-8"])?;
+    /// assert_eq!(found.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn entries_with(&self, texts: &[&str]) -> Result<Vec<Entry>, StateError> {
+        let mut found = Vec::new();
+        for line in self.lines()? {
+            match line {
+                Ok(line) if texts.iter().any(|text| line.contains(text)) => {
+                    found.extend(serde_json::from_str::<Entry>(&line));
+                }
+                Ok(_) => {}
+                Err(error) if is_not_text(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+
     /// Proves that no line was changed, removed or moved since it was written.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod asking;
 mod breaking_off;
+mod cut_off;
 mod deploy_script;
 mod dispatching;
 mod events;

@@ -5,13 +5,16 @@ use std::{
     io::{self, Read},
 };
 
-use booty_state::{Claim, DeliveryId, DeliveryKey, DeployResult, Sha, Subject};
+use booty_state::{DeployResult, Sha};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     attempt,
-    commands::{delivery, deploy, deploy_report},
+    commands::{
+        deploy, deploy_report,
+        event_claim::{Claimed, keys},
+    },
     context::Context,
     dispatch::{self, Record},
     dispatched::Dispatched,
@@ -36,6 +39,9 @@ use crate::{
 /// dispatching the workflow; a deploy workflow that ended is recorded, as a success once
 /// $RELEASE_GOVERNOR_HEALTH_URL answers well, if that is set. Everything else is ignored. It
 /// needs GITHUB_TOKEN.
+///
+/// What was cut off by a kill is handled when it comes again, and dispatched at most once all the
+/// same.
 ///
 /// Exits 0 when it was handled or ignored, 1 for HOLD and for what was handled before, 2 for a
 /// payload that is not one of this repository, 6 when a deploy was dispatched, whose end is
@@ -69,18 +75,26 @@ pub(crate) fn run(args: &EventArgs, context: &Context, out: &Output) -> Result<E
         return Err(CliError::usage("the id of the delivery is empty"));
     }
     let mut report = Report::of(&event, id);
-    let keys = keys(&project, &event, id)?;
-    let Some(held) = claimed(context, &keys, id)? else {
-        report.action = Action::Duplicate;
-        out.report(&report)?;
-        return Ok(Exit::No);
-    };
-    let exit = handled(context, &project, event, &mut report, out).inspect_err(|error| {
-        // What has changed nothing may come again.
-        if error.kind != Kind::Unknown {
-            give_back(context, &held);
+    let claim = match keys(&project, &event, id)? {
+        keys if keys.is_empty() => None,
+        keys => {
+            let Some(claim) = Claimed::of(context, keys, id, out)? else {
+                report.action = Action::Duplicate;
+                out.report(&report)?;
+                return Ok(Exit::No);
+            };
+            Some(claim)
         }
-    })?;
+    };
+    let handled = handled(context, &project, event, &mut report, out);
+    if let Some(claim) = claim {
+        match &handled {
+            // What has changed nothing may come again.
+            Err(error) if error.kind != Kind::Unknown => claim.give_back(),
+            _ => claim.has_ended(),
+        }
+    }
+    let exit = handled?;
     out.report_done(&report);
     Ok(exit)
 }
@@ -155,57 +169,6 @@ fn ended(
         concluded.tell(context, project, &hub, sha, out);
     }
     Ok(None)
-}
-
-/// What is claimed so that an event is handled once: its delivery, and its run.
-fn keys(project: &Project, event: &Event, id: Option<&str>) -> Result<Vec<DeliveryKey>, CliError> {
-    let run = match event {
-        Event::Ignored { .. } => return Ok(Vec::new()),
-        Event::Verified { run, attempt, .. } => format!("verify_run_{run}_{attempt}"),
-        Event::Deployed { run, attempt, .. } => format!("deploy_run_{}_{attempt}", run.id),
-    };
-    let words = id.map(|id| format!("event_{id}")).into_iter().chain([run]);
-    let keys = words.map(|word| {
-        let subject: Subject = word.parse().map_err(|error| {
-            CliError::usage("the id of the delivery is not one of GitHub").because(&error)
-        })?;
-        Ok(DeliveryKey::new(project.repo.clone(), subject))
-    });
-    keys.collect()
-}
-
-/// Claims all of them, or none and `None` if one was claimed before.
-fn claimed(
-    context: &Context,
-    keys: &[DeliveryKey],
-    id: Option<&str>,
-) -> Result<Option<Vec<(DeliveryKey, DeliveryId)>>, CliError> {
-    let deliveries = context.deliveries();
-    let by: DeliveryId =
-        format!("event-{}", id.unwrap_or("without-an-id")).parse().map_err(|error| {
-            CliError::usage("the id of the delivery cannot be kept").because(&error)
-        })?;
-    let mut held: Vec<(DeliveryKey, DeliveryId)> = Vec::new();
-    for key in keys {
-        let claim = deliveries.claim(key, &by).inspect_err(|_| give_back(context, &held))?;
-        if let Claim::Already { .. } = claim {
-            return Ok(None);
-        }
-        // Who asks the log what a restored cache lacks has to find what it says last.
-        delivery::note(context, "delivery_claimed", key, &by);
-        held.push((key.clone(), by.clone()));
-    }
-    Ok(Some(held))
-}
-
-/// Lets the event come again. That this fails, too, is not told: it is an error already.
-fn give_back(context: &Context, held: &[(DeliveryKey, DeliveryId)]) {
-    for (key, id) in held {
-        if context.deliveries().give_back(key, id).is_ok() {
-            // Or a cache that falls back later would learn of the claim and not of its end.
-            delivery::note(context, "delivery_given_back", key, id);
-        }
-    }
 }
 
 fn payload(file: &str) -> Result<Vec<u8>, CliError> {
