@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -80,7 +80,8 @@ impl LineLog {
     ///
     /// [`StoreError::Locked`], [`StoreError::Io`]: nothing was appended, or what was is not
     /// acknowledged and may be missing later. A line is refused that contains a newline or a zero
-    /// byte, or has more than 64 MiB.
+    /// byte, or has more than 64 MiB. So is a log in a directory in which everybody may replace
+    /// files, and in one like `/tmp` a log that is a stranger's.
     pub fn append(&self, line: impl FnOnce(Option<&str>) -> String) -> Result<(), StoreError> {
         self.append_if(|last| Some(line(last))).map(|_| ())
     }
@@ -176,6 +177,7 @@ impl LineLog {
     pub fn remove_if(&self, decide: impl FnOnce(Option<&str>) -> bool) -> Result<bool, StoreError> {
         let _turn = self.turn()?;
         let Some(file) = self.open(&to_append())? else { return Ok(false) };
+        self.accept_place(Some(&file))?;
         let last = match Tail::of(&file) {
             Ok(tail) => tail.last,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(String::new()),
@@ -225,6 +227,7 @@ impl LineLog {
         line: impl FnOnce(Option<&str>) -> Option<String>,
     ) -> Result<bool, StoreError> {
         let found = self.open(&to_append())?;
+        self.accept_place(found.as_ref())?;
         let (end, last) = match &found {
             Some(file) => self.cut_torn_line(file)?,
             None => (0, None),
@@ -279,6 +282,26 @@ impl LineLog {
             file.set_len(end).map_err(failed)?;
         }
         Ok((end, last))
+    }
+
+    /// Refuses a directory in which everybody may replace the log, and a log there that may be a
+    /// stranger's, as `atomic_file` does for documents.
+    fn accept_place(&self, found: Option<&File>) -> Result<(), StoreError> {
+        let failed = |source| self.failed("change", source);
+        let directory = fs::metadata(directory_of(&self.path)).map_err(failed)?;
+        if directory.mode() & 0o002 == 0 {
+            return Ok(());
+        }
+        let refused = |why| Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        if directory.mode() & 0o1000 == 0 {
+            return refused("everybody may remove and replace files in its directory");
+        }
+        let Some(file) = found else { return Ok(()) };
+        let owner = file.metadata().map_err(failed)?.uid();
+        if owner != directory.uid() && owner != rustix::process::geteuid().as_raw() {
+            return refused("it belongs to another user, and everybody may write to its directory");
+        }
+        Ok(())
     }
 
     fn sync_directory(&self) -> Result<(), StoreError> {

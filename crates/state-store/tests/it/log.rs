@@ -2,8 +2,9 @@
 
 use std::{
     error::Error,
-    fs,
+    fs::{self, Permissions},
     io::{Write, stdin},
+    os::unix::fs::{PermissionsExt, chown},
     process::{Command, Stdio},
     thread,
 };
@@ -163,6 +164,30 @@ fn a_line_that_is_longer_than_any_is_an_error_and_is_never_kept_in_memory() {
     log.append(|last| format!("after {}", last.unwrap())).unwrap();
     let peak = peak_of_memory_kib();
     assert!(peak < 384 * 1024, "{peak} KiB of memory were used");
+}
+
+#[test]
+fn a_directory_in_which_everybody_may_replace_files_takes_no_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = LineLog::at(dir.path().join("log"));
+    let chmod = |mode| fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+    let refused = |error: StoreError| error.source().unwrap().to_string();
+    log.append(|_| "first".to_owned()).unwrap();
+    chmod(0o777);
+    let why = "everybody may remove and replace files in its directory";
+    assert_eq!(refused(log.append(|_| "second".to_owned()).unwrap_err()), why);
+    assert_eq!(refused(log.remove_if(|_| true).unwrap_err()), why);
+    // With the sticky bit, as `/tmp` has it, others may only add files of their own.
+    chmod(0o1777);
+    log.append(|_| "second".to_owned()).unwrap();
+    if rustix::process::geteuid().is_root() {
+        chown(log.path(), Some(4321), Some(4321)).unwrap();
+        let why = "it belongs to another user, and everybody may write to its directory";
+        assert_eq!(refused(log.append(|_| "third".to_owned()).unwrap_err()), why);
+        chmod(0o755);
+        log.append(|_| "third".to_owned()).unwrap();
+    }
+    assert_eq!(lines(&log)[..2], ["first", "second"]);
 }
 
 #[test]
