@@ -103,10 +103,12 @@ impl Evidence {
         outcome
     }
 
-    /// A person who waits for an hour wants to see that it goes on.
+    /// A person who waits for an hour wants to see that it goes on, and what is wrong already.
     fn tell_last(&self) {
-        if let Some(row) = self.rows.last() {
-            eprintln!("  {}", row.line());
+        let Some(row) = self.rows.last() else { return };
+        eprintln!("  {}", row.line());
+        if let Some(failure) = row.failure() {
+            eprintln!("{failure}");
         }
     }
 }

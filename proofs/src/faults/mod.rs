@@ -71,8 +71,12 @@ fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
                 continue;
             }
             tally.tried(1);
-            if let Err(wrong) = arena.judge(fault == Fault::Kill, answer.code()) {
-                let shown = answer.shown();
+            let shown = answer.shown();
+            let judged = match is_panic(&shown) {
+                true => Err("it panics".to_owned()),
+                false => arena.judge(fault == Fault::Kill, answer.code()),
+            };
+            if let Err(wrong) = judged {
                 tally.violation(|| format!("{fault_words} at {name} {nth}: {wrong}\n{shown}"));
             }
         }
@@ -82,6 +86,11 @@ fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
         tally.violation(|| format!("the deploy command ran {most} times"));
     }
     Ok(())
+}
+
+/// A panic ends with an exit code like other failures, and is none.
+fn is_panic(shown: &str) -> bool {
+    shown.contains("panicked at")
 }
 
 /// A stage that can be put back to what it was.

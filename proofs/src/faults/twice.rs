@@ -15,6 +15,7 @@ use crate::crash_states::{Claiming, How, Logging, Operation, Paging, Scratch, ve
 use crate::evidence::{Evidence, Tally};
 use crate::faults::calls::{Fault, Site, after_the_fault, all_calls, sites};
 use crate::faults::careless::{Careless, Flaw};
+use crate::faults::is_panic;
 use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
 
@@ -225,6 +226,7 @@ impl Pairs<'_> {
         let found = operation.read(top).map_err(|error| format!("unreadable: {error:#}"))?;
         let is_done = found.generation == self.old + 1;
         match (answer.code(), unsynced) {
+            _ if is_panic(&answer.shown()) => return Err("it panics".to_owned()),
             (137, _) if was_killed => {}
             (0, Some((site, _))) => return Err(format!("{} failed, and it is done", site.name)),
             (3 | 5, _) if is_done && self.case.is_strict => {

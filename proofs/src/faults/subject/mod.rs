@@ -53,8 +53,8 @@ const PLAIN: Subject = Subject {
 };
 
 pub(super) fn subjects() -> impl Iterator<Item = &'static Subject> {
-    let most = [deliveries::SUBJECTS, release::SUBJECTS, tools::SUBJECTS];
-    most.into_iter().chain([documents::SUBJECTS, events::SUBJECTS]).flatten()
+    let small = [tools::SUBJECTS, documents::SUBJECTS, events::SUBJECTS];
+    small.into_iter().chain([deliveries::SUBJECTS, release::SUBJECTS]).flatten()
 }
 
 fn works(stage: &Stage, words: &str) {

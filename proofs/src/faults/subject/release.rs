@@ -1,6 +1,6 @@
 //! Deploys, and what decides about them.
 
-use system_tests::Stage;
+use system_tests::{Answer, Govctl, Stage, eventually};
 
 use crate::faults::subject::{PLAIN, Subject, runs, says, works};
 
@@ -140,7 +140,7 @@ fn with_a_deploy(stage: &Stage) {
 
 /// What `deploy` says of a commit that may have gone out, and how a person goes on.
 fn deploys_again(stage: &Stage, is_done: bool) -> Result<(), String> {
-    let answer = stage.govctl("deploy HEAD -- ran").run().whatever_is_said();
+    let answer = once_it_is_over(|| stage.govctl("deploy HEAD -- ran"));
     match answer.code() {
         0 => Ok(()),
         6 if !is_done => runs(stage.govctl("resolve HEAD --as success --reason seen"), 0),
@@ -148,9 +148,21 @@ fn deploys_again(stage: &Stage, is_done: bool) -> Result<(), String> {
     }
 }
 
+/// A command outlives a govctl that was killed, and holds the others until it has ended.
+fn once_it_is_over(run: impl Fn() -> Govctl) -> Answer {
+    let mut last = None;
+    eventually("the command that was left has ended", || {
+        let answer = run().run().whatever_is_said();
+        let is_over = !answer.said().contains("deploy_in_progress");
+        last = Some(answer);
+        is_over
+    });
+    last.expect("it was asked at least once")
+}
+
 /// As [`deploys_again`], of the commit that was good.
 fn rolls_back_again(stage: &Stage, is_done: bool) -> Result<(), String> {
-    let answer = stage.govctl("rollback -- ran").run().whatever_is_said();
+    let answer = once_it_is_over(|| stage.govctl("rollback -- ran"));
     match answer.code() {
         0 => Ok(()),
         // There is nothing else to go back to.
