@@ -1,6 +1,6 @@
 //! The deliveries in their document: claimed by one, durable before the answer.
 
-use state_store::{Change, Document, Key, Store, UpdateError};
+use state_store::{Change, Document, Key, Store};
 
 use crate::{
     AuditLog, Claim, Deliveries, Delivery, DeliveryId, DeliveryKey, Keep, NoWitness, Repo,
@@ -162,10 +162,7 @@ impl DeliveryCache {
                 change => change,
             })
         });
-        updated.map_err(|error| match error {
-            UpdateError::Refused(incomplete) => incomplete,
-            UpdateError::Store(error) => error.into(),
-        })
+        Ok(updated?)
     }
 
     /// Adds what deliveries that came back from a backup lack. Returns whether they did.

@@ -1,6 +1,6 @@
 //! Why a name was refused, or the state could not be read or changed.
 
-use state_store::StoreError;
+use state_store::{StoreError, UpdateError};
 
 use crate::{NoWitness, Owner};
 
@@ -44,6 +44,23 @@ pub enum StateError {
         /// What does not fit.
         source: ChainBreak,
     },
+}
+
+impl From<UpdateError<StateError>> for StateError {
+    fn from(error: UpdateError<StateError>) -> StateError {
+        match error {
+            UpdateError::Refused(refusal) => refusal,
+            UpdateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl StateError {
+    /// Whether nothing was changed, for sure.
+    #[must_use]
+    pub fn changed_nothing(&self) -> bool {
+        !matches!(self, StateError::Store(StoreError::Unknown { .. }))
+    }
 }
 
 /// What is wrong with a line of the audit log.

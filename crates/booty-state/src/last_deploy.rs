@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     AuditLog, DeployResult, Entry, Moment, Repo, Sha, StateError, audit_store::is_not_text,
+    line_first::made,
 };
 
 /// What an [`AuditLog`] says about the last deploy of a commit that was not taken back.
@@ -46,7 +47,7 @@ impl AuditLog {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn last_deploy_of(&self, repo: &Repo, sha: &Sha) -> Result<Option<LastDeploy>, StateError> {
-        let mut trail = Trail::default();
+        let mut about = Vec::new();
         for line in self.lines()? {
             let line = match line {
                 Ok(line) => line,
@@ -59,9 +60,11 @@ impl AuditLog {
             }
             let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
             if entry.sha.as_ref() == Some(sha) && entry.repo.as_ref() == Some(repo) {
-                trail.follow(entry);
+                about.push(entry);
             }
         }
+        let mut trail = Trail::default();
+        made(about).into_iter().for_each(|entry| trail.follow(entry));
         Ok(trail.last)
     }
 
@@ -73,7 +76,7 @@ impl AuditLog {
         &self,
         repo: Option<&Repo>,
     ) -> Result<Vec<(Sha, Moment)>, StateError> {
-        let mut trails: IndexMap<Sha, (Trail, Moment)> = IndexMap::new();
+        let mut told = Vec::new();
         for line in self.lines()? {
             let line = match line {
                 Ok(line) => line,
@@ -83,7 +86,10 @@ impl AuditLog {
             if !SAYS_SO.iter().any(|what| line.contains(what)) {
                 continue;
             }
-            let Ok(entry) = serde_json::from_str::<Entry>(&line) else { continue };
+            told.extend(serde_json::from_str::<Entry>(&line).ok());
+        }
+        let mut trails: IndexMap<Sha, (Trail, Moment)> = IndexMap::new();
+        for entry in made(told) {
             let Some(sha) = entry.sha.clone() else { continue };
             if repo.is_some_and(|repo| entry.repo.as_ref() != Some(repo)) {
                 continue;
@@ -102,9 +108,9 @@ impl AuditLog {
     }
 }
 
-/// What is in every line that begins or ends a deploy. Reading a line costs a hundred times what
+/// What is in every line that begins or ends a deploy, or takes such a line back. Reading a line costs a hundred times what
 /// passing over it does.
-const SAYS_SO: [&str; 3] = ["\"deploy_", "\"recorded\"", "\"resolved\""];
+const SAYS_SO: [&str; 4] = ["\"deploy_", "\"recorded\"", "\"resolved\"", "\"change_failed\""];
 
 /// What the lines so far say about one commit.
 #[derive(Debug, Default)]

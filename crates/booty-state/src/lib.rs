@@ -62,6 +62,7 @@ mod id;
 mod key;
 mod kinds;
 mod last_deploy;
+mod line_first;
 mod moment;
 mod open_deploy;
 mod overrides;

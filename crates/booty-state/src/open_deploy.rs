@@ -1,8 +1,15 @@
 //! What the audit log proves about a deploy that has a beginning and no end.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::{AuditLog, Entry, Repo, Sha, StateError, audit::Link, audit_store::is_not_text};
+use crate::{
+    AuditLog, Entry, Repo, Sha, StateError,
+    audit::Link,
+    audit_store::is_not_text,
+    line_first::{CHANGE_FAILED, taken_back},
+};
 
 /// A deploy whose start is in the log, and of which nothing says how it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,14 +61,14 @@ impl AuditLog {
     /// ```
     pub fn open_deploy_of(&self, repo: &Repo, sha: &Sha) -> Result<Option<OpenDeploy>, StateError> {
         let mark = self.end_mark()?;
-        let mut open: Option<(OpenDeploy, Link)> = None;
+        let mut open: Option<Started> = None;
         for line in self.lines()? {
             let line = match line {
                 Ok(line) => Some(line),
                 Err(error) if is_not_text(&error) => None,
                 Err(error) => return Err(error.into()),
             };
-            if let Some((deploy, link)) = &mut open {
+            if let Some(Started { deploy, link, .. }) = &mut open {
                 let fits = |line: &str| link.follow(line).is_ok() && !line.contains(IMPORTED);
                 deploy.is_whole &= line.as_deref().is_some_and(fits);
             }
@@ -71,47 +78,52 @@ impl AuditLog {
                 follow(&mut open, entry, &line);
             }
         }
-        Ok(open.map(|(deploy, link)| {
+        let open = open.filter(|started| started.ended_by.is_empty());
+        Ok(open.map(|Started { deploy, link, .. }| {
             let lacks_lines = mark.is_some_and(|mark| mark.is_beyond(&link));
             OpenDeploy { is_whole: deploy.is_whole && !lacks_lines, ..deploy }
         }))
     }
 }
 
+/// A deploy whose start is in the log, and what came after.
+struct Started {
+    deploy: OpenDeploy,
+    link: Link,
+    /// The lines that say how it ended, but for those that were taken back.
+    ended_by: BTreeSet<u64>,
+}
+
 /// Goes on to a line about the commit.
-fn follow(open: &mut Option<(OpenDeploy, Link)>, entry: Entry, line: &str) {
+fn follow(open: &mut Option<Started>, entry: Entry, line: &str) {
     let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    if entry.what == "deploy_started" {
+        let link = Link::after(entry.seq, line);
+        let delivery = text(entry.after).unwrap_or_default();
+        let deploy = OpenDeploy { delivery, before: entry.before, command: None, is_whole: true };
+        *open = Some(Started { deploy, link, ended_by: BTreeSet::new() });
+        return;
+    }
+    let Some(started) = open else { return };
     match entry.what.as_str() {
-        "deploy_started" => {
-            let link = Link::after(entry.seq, line);
-            let delivery = text(entry.after).unwrap_or_default();
-            let deploy =
-                OpenDeploy { delivery, before: entry.before, command: None, is_whole: true };
-            *open = Some((deploy, link));
-        }
-        "command_started" => {
-            if let Some((deploy, _)) = open {
-                deploy.command = Some(entry.after.unwrap_or_default());
-            }
-        }
+        "command_started" => started.deploy.command = Some(entry.after.unwrap_or_default()),
         // Who wrote the line before has seen since that it must not, and has not.
         "command_not_started" => {
-            let delivery = text(entry.before).unwrap_or_default();
-            if let Some((deploy, _)) = open
-                && deploy.delivery == delivery
-            {
-                deploy.command = None;
+            if started.deploy.delivery == text(entry.before).unwrap_or_default() {
+                started.deploy.command = None;
             }
         }
         // Somebody who lost the lock may take back late what another has started since.
         "deploy_taken_back" => {
-            let taken_back = text(entry.after).unwrap_or_default();
-            if open.as_ref().is_some_and(|(deploy, _)| deploy.delivery == taken_back) {
+            if started.deploy.delivery == text(entry.after).unwrap_or_default() {
                 *open = None;
             }
         }
         // What is recorded from elsewhere, even as pending, is about another deploy than this.
-        "deploy_finished" | "resolved" | "recorded" => *open = None,
+        "deploy_finished" | "resolved" | "recorded" => drop(started.ended_by.insert(entry.seq)),
+        CHANGE_FAILED => {
+            taken_back(&entry).map(|seq| started.ended_by.remove(&seq));
+        }
         _ => {}
     }
 }

@@ -1,6 +1,6 @@
 //! The release state in its document: one update per transition.
 
-use state_store::{Change, Document, Key, Store, UpdateError};
+use state_store::{Change, Document, Key, Store};
 
 use crate::{AuditLog, DeployResult, Moment, NoWitness, Owner, ReleaseState, Sha, StateError};
 
@@ -214,10 +214,7 @@ impl ReleaseStore {
             }
             Ok(Change::Write(state.clone()))
         });
-        updated.map_err(|error| match error {
-            UpdateError::Refused(refusal) => refusal,
-            UpdateError::Store(error) => error.into(),
-        })
+        Ok(updated?)
     }
 
     /// Makes the transition that a state which came back from a backup lacks, and adds what is

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{AuditLog, DeployResult, Entry, Moment, ReleaseState, Repo, Sha, StateError};
+use crate::{
+    AuditLog, DeployResult, Entry, Moment, ReleaseState, Repo, Sha, StateError, line_first::made,
+};
 
 /// That a commit was taken back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,13 +107,13 @@ impl AuditLog {
             ENDS.contains(&entry.what.as_str())
                 && entry.after.as_ref().and_then(Value::as_str) == Some("success")
         };
+        let mut about = Vec::new();
         for entry in self.entries()? {
             let entry = entry?;
-            let is_about = entry.sha.as_ref() == Some(sha) && entry.repo.as_ref() == Some(repo);
-            if is_about && went_well(&entry) {
-                return Ok(true);
+            if entry.sha.as_ref() == Some(sha) && entry.repo.as_ref() == Some(repo) {
+                about.push(entry);
             }
         }
-        Ok(false)
+        Ok(made(about).iter().any(went_well))
     }
 }

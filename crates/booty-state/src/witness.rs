@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Repo, Sha,
-    StateError,
+    StateError, line_first::made,
 };
 
 /// Why the audit log could not tell what a document lacks.
@@ -115,8 +115,9 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Adds every open deploy, but for that of `except`, to a `state` that knows of none at all: it may have been lost with
-    /// its backup, and whoever looks after another commit would find nothing that is unknown.
+    /// Adds every open deploy, but for that of `except`, to a `state` that knows of none at all: it
+    /// may have been lost with its backup, and whoever looks after another commit would find
+    /// nothing that is unknown.
     ///
     /// A log with a flaw does, too: what it still says was started holds.
     pub(crate) fn remind(
@@ -132,14 +133,15 @@ impl AuditLog {
         Ok(())
     }
 
-    /// All entries, if not one was changed, removed or moved.
+    /// All entries whose change may have been made, if not one was changed, removed or moved.
     fn testimony(&self) -> Result<Vec<Entry>, NoWitness> {
         let untrusted = |error| NoWitness::Untrusted(Box::new(error));
         if self.verify().map_err(untrusted)?.entries == 0 {
             return Err(NoWitness::Empty { log: self.place() });
         }
         let entries = self.entries().map_err(untrusted)?;
-        entries.collect::<Result<_, _>>().map_err(untrusted)
+        let entries: Vec<Entry> = entries.collect::<Result<_, _>>().map_err(untrusted)?;
+        Ok(made(entries))
     }
 }
 

@@ -102,9 +102,8 @@ impl Dispatched<'_> {
             .about(&project.repo, sha)
             .because(format!("GitHub says: {why}"))
             .changing("unknown", judged.as_str());
-        // Before the change: what cannot be written down is not done.
-        context.audit().append(&entry)?;
-        context.releases(project).finished(sha, judged.clone(), now.into())?;
+        let releases = context.releases(project);
+        context.audit().change(&entry, || releases.finished(sha, judged.clone(), now.into()))?;
         if let Some(found) = &health {
             context.releases(project).health_found(found.healthy, now.into())?;
         }

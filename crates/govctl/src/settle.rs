@@ -122,9 +122,8 @@ fn record_live(
         .about(&project.repo, sha)
         .because(seen)
         .changing("unknown", DeployResult::Success.as_str());
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    context.releases(project).finished(sha, DeployResult::Success, now.into())?;
+    let releases = context.releases(project);
+    context.audit().change(&entry, || releases.finished(sha, DeployResult::Success, now.into()))?;
     context.releases(project).health_found(true, now.into())?;
     Ok(())
 }

@@ -9,6 +9,7 @@ mod delivery;
 mod directory;
 mod freeze;
 mod key;
+mod line_first;
 mod moment;
 mod names;
 mod old_program;

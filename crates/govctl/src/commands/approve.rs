@@ -67,9 +67,7 @@ pub(crate) fn run(args: &ApproveArgs, context: &Context, out: &Output) -> Result
         .about(&project.repo, &approval.sha)
         .changing(before, traced(&approval));
     entry.why.clone_from(&args.reason);
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    approvals.give(&approval)?;
+    context.audit().change(&entry, || approvals.give(&approval))?;
     out.report_done(&Report::of(&approval, now));
     Ok(Exit::Yes)
 }

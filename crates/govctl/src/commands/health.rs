@@ -94,9 +94,8 @@ fn record(
         .because(format!("{}: {found}", check.url))
         .changing(before, word(found.healthy));
     entry.repo = Some(project.repo.clone());
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    context.releases(project).health_found(found.healthy, now.into())?;
+    let releases = context.releases(project);
+    context.audit().change(&entry, || releases.health_found(found.healthy, now.into()))?;
     Ok(())
 }
 

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use booty_state::{DeliveryId, DeliveryKey, DeployResult, NewEntry};
+use booty_state::{
+    DeliveryCache, DeliveryId, DeliveryKey, DeployResult, NewEntry, Sha, StateError,
+};
 use clap::Args;
 
 use crate::{
@@ -50,16 +52,53 @@ pub(crate) fn run(args: &RecordArgs, context: &Context, out: &Output) -> Result<
         .about(&project.repo, &sha)
         .changing(before.as_str(), args.result.as_str());
     entry.why.clone_from(&args.run_url);
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    if let Some(id) = &args.delivery_id {
-        context.deliveries().record(&DeliveryKey::of(&project.repo, &sha), id)?;
-    }
-    match &args.result {
-        DeployResult::Pending => context.releases(&project).attempt_started(&sha, now.into())?,
-        result => context.releases(&project).finished(&sha, result.clone(), now.into())?,
-    };
+    context.audit().change(&entry, || {
+        let claim = Claimed::by(args.delivery_id.as_ref(), context, &project, &sha)?;
+        let releases = context.releases(&project);
+        let recorded = match &args.result {
+            DeployResult::Pending => releases.attempt_started(&sha, now.into()),
+            result => releases.finished(&sha, result.clone(), now.into()),
+        };
+        recorded.inspect_err(|error| claim.undo_after(error))
+    })?;
     lock.release();
     out.report(&status::Report::of(context, &project)?)?;
     Ok(Exit::Yes)
+}
+
+/// The delivery that was recorded with the result, and what was there before.
+struct Claimed<'a> {
+    deliveries: DeliveryCache,
+    key: DeliveryKey,
+    id: Option<&'a DeliveryId>,
+    before: Option<String>,
+}
+
+impl Claimed<'_> {
+    fn by<'a>(
+        id: Option<&'a DeliveryId>,
+        context: &Context,
+        project: &Project,
+        sha: &Sha,
+    ) -> Result<Claimed<'a>, StateError> {
+        let (deliveries, key) = (context.deliveries(), DeliveryKey::of(&project.repo, sha));
+        let before = id.map(|_| deliveries.find(&key)).transpose()?.flatten();
+        if let Some(id) = id {
+            deliveries.record(&key, id)?;
+        }
+        Ok(Claimed { deliveries, key, id, before })
+    }
+
+    /// A delivery without its result would be one whose outcome nobody knows.
+    fn undo_after(&self, error: &StateError) {
+        let Some(id) = self.id.filter(|_| error.changed_nothing()) else { return };
+        let undone = match self.before.as_deref().map(str::parse) {
+            Some(Ok(before)) => self.deliveries.record(&self.key, &before),
+            Some(Err(_)) => return, // Written by an old program, and not to be written back.
+            None => self.deliveries.give_back(&self.key, id).map(drop),
+        };
+        if let Err(error) = undone {
+            tracing::error!(%error, "the delivery is recorded, and its result is not");
+        }
+    }
 }

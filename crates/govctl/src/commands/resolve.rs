@@ -117,9 +117,8 @@ fn record(
         (Some(reason), true) => Some(format!("{reason} (its command was stopped)")),
         (None, true) => Some("its command was stopped".to_owned()),
     };
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    context.releases(project).finished(sha, result, now.into())?;
+    let releases = context.releases(project);
+    context.audit().change(&entry, || releases.finished(sha, result, now.into()))?;
     Ok(())
 }
 

@@ -200,9 +200,8 @@ impl Way {
                 json!({ "to": self.good }),
             );
         entry.why = reason.map(str::to_owned);
-        // Before the change: what cannot be written down is not done.
-        context.audit().append(&entry)?;
-        context.releases(project).take_back(bad, reason, now.into())?;
+        let releases = context.releases(project);
+        context.audit().change(&entry, || releases.take_back(bad, reason, now.into()))?;
         Ok(())
     }
 }

@@ -151,9 +151,8 @@ fn record(
         .about(&project.repo, sha)
         .changing(before, word(failed.is_none()));
     entry.why = failed.map(str::to_owned);
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    Ok(verifications.record(&project.repo, sha, failed, now.into())?)
+    let found = || verifications.record(&project.repo, sha, failed, now.into());
+    Ok(context.audit().change(&entry, found)?)
 }
 
 /// What verifying a commit has found.

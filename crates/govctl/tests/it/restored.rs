@@ -118,3 +118,25 @@ fn the_log_knows_what_an_event_has_claimed() {
     bench.run(&["delivery", "has", "acme/shop", SHA]).exits(0);
     bench.run(&[&repo[..], &event].concat()).exits(1);
 }
+
+/// Once `record` wrote its line in the audit log, then could not change the state, and exited 5;
+/// when the release state was damaged later, that line made a commit live which nobody had deployed.
+#[test]
+fn what_could_not_be_recorded_is_not_in_what_the_log_tells() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    bench.run(&["record", SHA, "success"]).exits(0);
+    let document = bench.path().join(STATE).join("release.json");
+    let changing = flock_guard::LockFile::beside(&document);
+    let changing = changing.exclusive(flock_guard::Wait::Never).unwrap();
+    let record = ["--lock-wait", "0", "record", OTHER, "success", "--delivery-id", "x"];
+    bench.run(&record).exits(5);
+    changing.release();
+    damage(&bench, "release.json");
+    let status = bench.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["production_sha_current"], SHA, "{status:#}");
+    assert!(history(&bench).ends_with(&["recorded".into(), "change_failed".into()]));
+    let key = bench.run(&["delivery", "list", "--json"]).exits(0).stdout();
+    assert!(!key.contains(OTHER), "{key}");
+    bench.deploy(OTHER, &[], "true").exits(0);
+}
