@@ -2,7 +2,10 @@
 
 use state_store::{Change, Document, Key, Store};
 
-use crate::{Approval, Approvals, Owner, Sha, StateError, Withdrawn};
+use crate::{
+    Approval, Approvals, AuditLog, NewEntry, Owner, Sha, StateError, Withdrawn,
+    line_first::{FASTER, LineFirst},
+};
 
 pub(crate) const KEY: Key = Key::fixed("approvals.json");
 
@@ -92,5 +95,32 @@ impl ApprovalStore {
             revoked if revoked.is_empty() => Change::Keep(revoked),
             revoked => Change::Write(revoked),
         })?)
+    }
+
+    /// As [`revoke`](ApprovalStore::revoke), after its `line` in `log`, which is about what was
+    /// taken back. Of those who take it back at once, one has, and the others leave no line.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::change`].
+    pub fn revoke_after(
+        &self,
+        log: &AuditLog,
+        owner: &Owner,
+        sha: &Sha,
+        withdrawn: &Withdrawn,
+        line: impl Fn(&[Approval]) -> NewEntry,
+    ) -> Result<Vec<Approval>, StateError> {
+        let mut first = LineFirst::of(log);
+        let made = self.document.try_update(|approvals| {
+            let revoked = approvals.revoke(owner, sha, withdrawn);
+            if revoked.is_empty() {
+                first.take_back(FASTER);
+                return Ok(Change::Keep(revoked));
+            }
+            first.write(line(&revoked))?;
+            Ok(Change::Write(revoked))
+        });
+        first.stands_if(made.map_err(StateError::from))
     }
 }

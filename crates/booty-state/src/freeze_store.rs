@@ -2,7 +2,10 @@
 
 use state_store::{Change, Document, Key, Store};
 
-use crate::{Freeze, Freezes, StateError, Withdrawn};
+use crate::{
+    AuditLog, Freeze, Freezes, NewEntry, StateError, Withdrawn,
+    line_first::{FASTER, LineFirst},
+};
 
 pub(crate) const KEY: Key = Key::fixed("freezes.json");
 
@@ -74,6 +77,28 @@ impl FreezeStore {
         Ok(self.document.update(|freezes| Change::Write(freezes.add(freeze.clone())))?)
     }
 
+    /// As [`add`](FreezeStore::add), after its `line` in `log`, which is about the freeze with the
+    /// number that it is given: of those who declare one at once, each has a number of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::change`].
+    pub fn add_after(
+        &self,
+        log: &AuditLog,
+        freeze: &Freeze,
+        line: impl Fn(&Freeze) -> NewEntry,
+    ) -> Result<Freeze, StateError> {
+        let mut first = LineFirst::of(log);
+        let added = self.document.try_update(|freezes| {
+            let id = freezes.add(freeze.clone());
+            let added = Freeze { id, ..freeze.clone() };
+            first.write(line(&added))?;
+            Ok(Change::Write(added))
+        });
+        first.stands_if(added.map_err(StateError::from))
+    }
+
     /// [`Freezes::end`]. Writes nothing if there was nothing to end.
     ///
     /// # Errors
@@ -84,5 +109,30 @@ impl FreezeStore {
             None => Change::Keep(None),
             ended => Change::Write(ended),
         })?)
+    }
+
+    /// As [`end`](FreezeStore::end), after its `line` in `log`. Of those who end it at once, one
+    /// has ended it, and the others leave no line.
+    ///
+    /// # Errors
+    ///
+    /// As [`AuditLog::change`].
+    pub fn end_after(
+        &self,
+        log: &AuditLog,
+        id: u64,
+        ended: &Withdrawn,
+        line: impl Fn(&Freeze) -> NewEntry,
+    ) -> Result<Option<Freeze>, StateError> {
+        let mut first = LineFirst::of(log);
+        let made = self.document.try_update(|freezes| {
+            let Some(freeze) = freezes.end(id, ended) else {
+                first.take_back(FASTER);
+                return Ok(Change::Keep(None));
+            };
+            first.write(line(&freeze))?;
+            Ok(Change::Write(Some(freeze)))
+        });
+        first.stands_if(made.map_err(StateError::from))
     }
 }

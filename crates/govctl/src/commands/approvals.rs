@@ -76,20 +76,20 @@ fn revoke(args: &RevokeArgs, context: &Context, out: &Output) -> Result<Exit, Cl
     let withdrawn =
         Withdrawn { at: context.now().into(), by: context.who(), reason: args.reason.clone() };
     let approvals = context.approvals();
-    // On a copy first, because the audit log comes before the change.
-    let found = approvals.load()?.revoke(&owner, &sha, &withdrawn);
-    if found.is_empty() {
+    let line = |found: &[Approval]| {
+        let before: Vec<Value> = found.iter().map(traced).collect();
+        let mut entry = NewEntry::new(withdrawn.at, context.who(), "approval_revoked")
+            .about(&project.repo, &sha)
+            .changing(before, Value::Null);
+        entry.why.clone_from(&args.reason);
+        entry
+    };
+    let revoked = approvals.revoke_after(&context.audit(), &owner, &sha, &withdrawn, line)?;
+    if revoked.is_empty() {
         out.note(&format!("note: no approval of {} counts; nothing was changed", sha.short()));
         out.report(&List(Vec::new()))?;
         return Ok(Exit::No);
     }
-    let before: Vec<Value> = found.iter().map(traced).collect();
-    let mut entry = NewEntry::new(withdrawn.at, context.who(), "approval_revoked")
-        .about(&project.repo, &sha)
-        .changing(before, Value::Null);
-    entry.why.clone_from(&args.reason);
-    context.audit().append(&entry)?;
-    let revoked: Vec<Approval> = approvals.revoke(&owner, &sha, &withdrawn)?;
     let list = revoked.iter().map(|approval| Report::of(approval, withdrawn.at)).collect();
     out.report_done(&List(list));
     Ok(Exit::Yes)

@@ -90,16 +90,14 @@ fn add(args: &AddArgs, context: &Context, out: &Output) -> Result<Exit, CliError
     context.releases(&project).load()?;
     let now = context.now();
     let freezes = context.freezes();
-    let mut freeze = declared(args, context, now)?;
-    // Only for the log: the number that counts is given below.
-    let id = freezes.load()?.next_id();
-    let mut entry = NewEntry::new(now.into(), context.who(), "freeze_added")
-        .because(&args.reason)
-        .changing(Value::Null, traced(&Freeze { id, ..freeze.clone() }));
-    entry.repo = Some(project.repo.clone());
-    // Before the change: what cannot be written down is not done.
-    context.audit().append(&entry)?;
-    freeze.id = freezes.add(&freeze)?;
+    let line = |added: &Freeze| {
+        let mut entry = NewEntry::new(now.into(), context.who(), "freeze_added")
+            .because(&args.reason)
+            .changing(Value::Null, traced(added));
+        entry.repo = Some(project.repo.clone());
+        entry
+    };
+    let freeze = freezes.add_after(&context.audit(), &declared(args, context, now)?, line)?;
     out.report_done(&Report::of(&freeze, &freezes.place(), now)?);
     Ok(Exit::Yes)
 }
@@ -161,14 +159,20 @@ fn end(args: &EndArgs, context: &Context, out: &Output) -> Result<Exit, CliError
     let project = Project::open(context, out)?;
     let now = context.now();
     let freezes = context.freezes();
-    let mut recorded = freezes.load()?;
     let id = match args.id {
         Some(id) => Some(id),
-        None => the_only_one(recorded.standing(now.into()))?,
+        None => the_only_one(freezes.load()?.standing(now.into()))?,
     };
     let ended = Withdrawn { at: now.into(), by: context.who(), reason: args.reason.clone() };
-    // On a copy first, because the audit log comes before the change.
-    let found = id.and_then(|id| recorded.end(id, &ended));
+    let line = |found: &Freeze| {
+        let mut entry = NewEntry::new(now.into(), context.who(), "freeze_ended")
+            .changing(traced(found), Value::Null);
+        entry.repo = Some(project.repo.clone());
+        entry.why.clone_from(&args.reason);
+        entry
+    };
+    let log = context.audit();
+    let found = id.map(|id| freezes.end_after(&log, id, &ended, line)).transpose()?.flatten();
     let Some(found) = found else {
         let which = id.map_or("there is no freeze".to_owned(), |id| {
             format!("freeze {id} is over, or was never declared")
@@ -177,15 +181,8 @@ fn end(args: &EndArgs, context: &Context, out: &Output) -> Result<Exit, CliError
         out.report(&List(Vec::new()))?;
         return Ok(Exit::No);
     };
-    let mut entry = NewEntry::new(now.into(), context.who(), "freeze_ended")
-        .changing(traced(&found), Value::Null);
-    entry.repo = Some(project.repo.clone());
-    entry.why.clone_from(&args.reason);
-    context.audit().append(&entry)?;
-    let ended = freezes.end(found.id, &ended)?.into_iter();
     // Also one that this program cannot read can be ended; then there is no more to say of it.
-    let list = ended.map(|freeze| Report::of_ended(&freeze)).collect();
-    out.report_done(&List(list));
+    out.report_done(&List(vec![Report::of_ended(&found)]));
     Ok(Exit::Yes)
 }
 

@@ -1,5 +1,7 @@
 //! `freeze`: when nothing goes out, by which clock, and who is excepted.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::{Bench, Ran, SHA};
@@ -179,4 +181,39 @@ fn freezes_that_cannot_be_read_or_understood_let_nothing_out() {
     // One of a newer program can still be ended.
     at(&bench, now, &["freeze", "end", "1"]).exits(0);
     assert_eq!(checked(&bench, now).0, FREE);
+}
+
+/// Once four freezes that were declared at once had four lines in the audit log that all said
+/// number 1, and one that was ended three times at once had three lines that said so.
+#[test]
+fn of_many_at_once_each_has_a_number_and_one_has_ended_it() {
+    let bench = Bench::new();
+    let at_once = |count: usize, words: &[&str]| -> Vec<i32> {
+        let started: Vec<_> = (0..count)
+            .map(|_| bench.command(&[], words).stderr(Stdio::null()).stdout(Stdio::null()).spawn())
+            .collect();
+        let ended = started.into_iter().map(|run| run.unwrap().wait().unwrap().code().unwrap());
+        ended.collect()
+    };
+    let told = |what: &str| -> Vec<Value> {
+        let all = bench.run(&["history", "--json"]).exits(0).json();
+        let all = all.as_array().unwrap().iter().filter(|entry| entry["what"] == what);
+        all.cloned().collect()
+    };
+    let one_of = |count: usize, codes: &[i32]| {
+        let won = codes.iter().filter(|code| **code == 0).count();
+        let lost = codes.iter().filter(|code| **code == 1).count();
+        assert_eq!((won, lost), (1, count - 1), "{codes:?}");
+    };
+    assert_eq!(at_once(8, &["freeze", "add", "--reason", "the fair"]), [0; 8]);
+    let mut ids: Vec<_> = told("freeze_added").iter().map(|e| e["after"]["id"].as_u64()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=8).map(Some).collect::<Vec<_>>());
+
+    one_of(6, &at_once(6, &["freeze", "end", "1"]));
+    assert_eq!(told("freeze_ended").len(), 1);
+
+    bench.run(&["approve", SHA, "--reason", "r"]).exits(0);
+    one_of(6, &at_once(6, &["approvals", "revoke", SHA]));
+    assert_eq!(told("approval_revoked").len(), 1);
 }
