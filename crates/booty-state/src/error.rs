@@ -148,6 +148,15 @@ pub enum InvalidName {
         /// The text that was refused.
         found: String,
     },
+    /// It cannot be a [`DeployResult`](crate::DeployResult): GitHub says it of what goes on.
+    #[error(
+        "`{}` does not say how a deploy ended; of one that has not ended that is `pending`",
+        shown(found)
+    )]
+    Unfinished {
+        /// The text that was refused.
+        found: String,
+    },
     /// It cannot be a [`Moment`](crate::Moment).
     #[error("`{}` is not a time: RFC 3339 with an offset, `2026-11-20T18:53:00Z`", shown(found))]
     Moment {

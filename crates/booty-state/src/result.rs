@@ -25,6 +25,9 @@ pub enum DeployResult {
 
 const WORD_MAX: usize = 64;
 
+/// What GitHub says of a run that has not ended.
+const UNFINISHED: [&str; 5] = ["queued", "requested", "waiting", "in_progress", "completed"];
+
 impl DeployResult {
     /// The word.
     #[must_use]
@@ -56,11 +59,14 @@ impl From<String> for DeployResult {
     }
 }
 
-/// For callers: only what GitHub could have said.
+/// For callers: only what GitHub could have said of a run that has ended, and `pending`.
 impl FromStr for DeployResult {
     type Err = InvalidName;
 
     fn from_str(word: &str) -> Result<DeployResult, InvalidName> {
+        if UNFINISHED.iter().any(|unfinished| word.eq_ignore_ascii_case(unfinished)) {
+            return Err(InvalidName::Unfinished { found: word.to_owned() });
+        }
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         if (1..=WORD_MAX).contains(&word.len()) && word.bytes().all(is_word) {
             Ok(DeployResult::from(word.to_owned()))

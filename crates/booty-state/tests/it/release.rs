@@ -203,6 +203,11 @@ fn results_are_words_and_unheard_ones_are_kept() {
     for word in ["", "two words", "a\n", &"x".repeat(65)] {
         assert!(word.parse::<DeployResult>().is_err(), "{word:?} was accepted");
     }
+    // As a file of the old program may have them, they are words like any other.
+    for word in ["queued", "in_progress", "IN_PROGRESS", "requested", "waiting", "completed"] {
+        assert!(word.parse::<DeployResult>().is_err(), "{word:?} was accepted");
+        assert_eq!(DeployResult::from(word.to_owned()), other(word));
+    }
     assert_eq!(serde_json::from_str::<DeployResult>("\"\"").unwrap(), other(""));
 }
 

@@ -211,3 +211,18 @@ fn what_cannot_be_taken_back_is_not_called_settled() {
     bench.deploy(SHA, &["--state-dir", "new"], "true").exits(0);
     assert_eq!(bench.runs(), 2);
 }
+
+/// Once the words that GitHub has for a run which still goes on settled an unknown outcome: the
+/// next deploy went out beside it.
+#[test]
+fn a_word_that_is_no_conclusion_settles_nothing() {
+    let bench = Bench::new();
+    assert_eq!(bench.deploy(SHA, &[], "kill -KILL $PPID").output.status.code(), None);
+    for word in ["queued", "in_progress", "requested", "waiting", "completed"] {
+        let ran = bench.run(&["record", SHA, word]).exits(2);
+        assert!(ran.stderr().contains("does not say how a deploy ended"), "{}", ran.stderr());
+    }
+    let status = bench.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["unknown"], serde_json::json!([SHA]));
+    bench.run(&["record", SHA, "cancelled"]).exits(0);
+}
