@@ -9,7 +9,8 @@ fn endless(stage: &Stage, words: &str, leader: &str, child: &str) -> (Victim, Ve
     // Whole or not there at all, so that nobody reads half of it.
     let tell = "echo $$ $! > \"$STAGE\"/new; mv \"$STAGE\"/new \"$STAGE\"/pids";
     stage.script("endless", &format!("{leader}\n({child} exec sleep 1000) &\n{tell}\nwait"));
-    let run = stage.govctl(words).start();
+    // Whoever started this test may ignore them.
+    let run = stage.govctl(words).under(["env", "--default-signal"]).start();
     eventually("the command runs", || stage.dir.join("pids").exists());
     let pids = stage.dir.read("pids").split_whitespace().map(|pid| pid.parse().unwrap()).collect();
     (run, pids)
@@ -44,6 +45,32 @@ fn an_interrupted_deploy_stops_its_command_and_records_the_failure() {
         assert_gone(&pids);
         assert_failure_on_record(&stage, &format!("signal {number}"));
     }
+}
+
+/// Once a deploy that was started with `nohup` was stopped by the hangup all the same, when its
+/// person went home.
+#[test]
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
+    let stage = Stage::new();
+    let tell = "echo $$ > \"$STAGE\"/new; mv \"$STAGE\"/new \"$STAGE\"/pid";
+    let wait = "while [ ! -e \"$STAGE\"/end ]; do sleep 0.01; done";
+    // It is not hung up either.
+    stage.script("waits", &format!("{tell}\n{wait}"));
+    let run = stage.govctl("deploy HEAD -- waits").under(["env", "--ignore-signal=HUP"]).start();
+    eventually("the command runs", || stage.dir.join("pid").exists());
+    let pid = stage.dir.read("pid").trim().parse().unwrap();
+    run.signal(Signal::HUP);
+    // Whatever it did with that signal, it has done before it sees that its command has ended.
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::HUP)
+        .unwrap();
+    stage.dir.write("end", "");
+    run.wait().stdout_has("DEPLOYED").exit(Exit::Yes);
+
+    // What is not ignored still stops it.
+    let (run, pids) = endless(&stage, "deploy --redeploy --reason again HEAD -- endless", "", "");
+    run.signal(Signal::HUP);
+    run.wait().stdout_has("FAILED").exit(Exit::Interrupted(1));
+    assert_gone(&pids);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Running other programs: with a limit, as a group, without leaving anything behind.
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Read},
     net::TcpListener,
     os::{
@@ -34,7 +34,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const STOPPING: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 /// Signals that asked us to stop, as bytes in a pipe: nothing is lost between looking and
-/// waiting. From [`listen`](Signals::listen) on they no longer end this process.
+/// waiting. From [`listen`](Signals::listen) on they no longer end this process. What was ignored
+/// when it was started stays ignored.
 #[derive(Debug)]
 pub(crate) struct Signals {
     pipes: Vec<(i32, UnixStream)>,
@@ -43,7 +44,9 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn listen() -> io::Result<Signals> {
         let mut pipes = Vec::new();
-        for signal in STOPPING {
+        let ignored = fs::read_to_string("/proc/self/status").map_or(0, |status| ignored(&status));
+        // As after `nohup`: whoever started us wants us to live on, and so does the command.
+        for signal in STOPPING.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
             let (reader, writer) = UnixStream::pair()?;
             reader.set_nonblocking(true)?;
             signal_hook::low_level::pipe::register(signal, writer)?;
@@ -69,6 +72,12 @@ impl Signals {
         let found = self.pipes.iter_mut().find_map(|(signal, pipe)| came(pipe).then_some(*signal));
         found.and_then(|signal| u8::try_from(signal).ok())
     }
+}
+
+/// The signals that a process ignores, one bit each, as its `/proc/PID/status` says.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// How a command ended.
@@ -353,6 +362,13 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn what_is_ignored_is_read_from_a_mask() {
+        let status = "Name:\tgovctl\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000004001\n";
+        assert_eq!(ignored(status), 1 << (SIGHUP - 1) | 1 << (SIGTERM - 1));
+        assert_eq!(ignored("Name:\tgovctl\n"), 0);
     }
 
     #[test]
