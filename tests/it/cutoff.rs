@@ -1,7 +1,7 @@
 //! A deploy that was cut off: nobody knows, and nothing is guessed.
 
 use serde_json::Value;
-use system_tests::{Exit, Stage};
+use system_tests::{Exit, Stage, Trace, eventually, is_gone};
 
 const SIGKILL: i32 = 9;
 
@@ -13,6 +13,25 @@ fn cut_off() -> (Stage, String) {
     stage.script("kills", "echo $DEPLOY_SHA >> \"$STAGE\"/ran; kill -KILL $PPID");
     stage.govctl("deploy HEAD -- kills").run().killed_by(SIGKILL);
     assert_eq!(stage.ran().len(), 2);
+    (stage, head)
+}
+
+const NOTE: &str = "locks/deploy-production.waits";
+
+/// A stage where govctl was killed between the line that names its command's process and the
+/// moment at which that may start.
+fn let_go() -> (Stage, String) {
+    let stage = Stage::new();
+    stage.deploy();
+    let head = stage.repository.commit("a.txt", "a");
+    let words = ["--trace=sendmsg", "--inject=sendmsg:signal=KILL:when=1"].map(str::to_owned);
+    let (_, answer) = Trace::of(stage.govctl("deploy HEAD -- ran"), &words);
+    answer.stdout_has("ALLOW").killed_by(SIGKILL);
+    let log = stage.dir.read("state/audit.jsonl");
+    assert!(log.lines().last().is_some_and(|line| line.contains("command_started")), "{log}");
+    assert!(stage.state().join(NOTE).exists());
+    let pid = log.rsplit_once("{\"pid\":").unwrap().1.split_once(',').unwrap().0.parse().unwrap();
+    eventually("the process has gone away", || is_gone(pid));
     (stage, head)
 }
 
@@ -33,6 +52,37 @@ fn a_deploy_that_was_cut_off_is_unknown_and_never_run_again() {
     let ordered = stage.govctl("deploy HEAD --redeploy --reason again -- ran").run();
     ordered.stdout_has("outcome_unknown").exit(Exit::Unknown);
     assert_eq!(stage.ran().len(), 2);
+}
+
+#[test]
+fn a_deploy_that_was_cut_off_as_its_command_was_let_go_is_taken_back() {
+    let (stage, head) = let_go();
+    let run = stage.govctl("deploy HEAD -- ran").run();
+    run.stderr_has("was cut off before its command started").stdout_has("DEPLOYED").exit(Exit::Yes);
+    assert_eq!(stage.ran().last(), Some(&head));
+    assert!(!stage.state().join(NOTE).exists());
+    stage.govctl("history --verify").run().stderr_has("whole").stdout_has("taken").exit(Exit::Yes);
+}
+
+#[test]
+fn without_the_note_that_its_command_waits_nothing_is_proven() {
+    type Harm = fn(&Stage);
+    let harms: [(&str, Harm); 3] = [
+        ("it is lost", |stage| std::fs::remove_file(stage.state().join(NOTE)).unwrap()),
+        ("it is of another deploy", |stage| stage.edit(NOTE, |text| format!("{text}0"))),
+        ("the log was changed since", |stage| {
+            stage
+                .edit("audit.jsonl", |text| text.replacen("\"created\":\"2", "\"created\":\"3", 2));
+        }),
+    ];
+    for (what, harm) in harms {
+        let (stage, _) = let_go();
+        harm(&stage);
+        let run = stage.govctl("deploy HEAD -- ran").run().any_stderr();
+        assert_eq!(run.code(), Exit::Unknown.code(), "{what}\n{}", run.shown());
+        run.stdout_has("outcome_unknown").exit(Exit::Unknown);
+        assert_eq!(stage.ran().len(), 1, "{what}");
+    }
 }
 
 #[test]

@@ -57,7 +57,10 @@ fn a_deploy_that_is_killed_at_any_call_never_runs_twice() {
                 break;
             }
             answer.killed_by(SIGKILL);
-            ends.add(go_on(&stage, &sha, &format!("killed at {call} {nth}\n{}", trace.text())));
+            let end = go_on(&stage, &sha, &format!("killed at {call} {nth}\n{}", trace.text()));
+            let ran = stage.ran().contains(&sha);
+            assert!(end != "unknown" || ran, "nothing ran\n{}", trace.text());
+            ends.add(end);
         }
     }
     ends.show();

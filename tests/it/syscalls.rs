@@ -3,7 +3,7 @@
 use system_tests::{Call, Exit, Stage, Trace};
 
 fn traced() -> Vec<String> {
-    let calls = "flock,fsync,fdatasync,rename,renameat,renameat2,write,execve";
+    let calls = "flock,fsync,fdatasync,rename,renameat,renameat2,unlink,write,execve";
     ["--follow-forks".to_owned(), format!("--trace={calls}")].into()
 }
 
@@ -106,7 +106,10 @@ fn claim_and_intent_are_durable_before_the_command_starts() {
 
     let starts = |call: &Call| call.name == "execve" && call.args.contains("/bin/ran\"");
     let command = trace.next(None, "start of the command", starts);
-    assert!(command.started > process.ended, "the command started too early\n{}", trace.text());
+    let note = is(&["unlink"], &["/locks/deploy-production.waits\""]);
+    let note = trace.next(Some(process), "end of the note that it waits", note);
+    let note = trace.next(Some(note), "sync of the end of the note", is(SYNC, &["/locks>"]));
+    assert!(command.started > note.ended, "the command started too early\n{}", trace.text());
     let result = trace.next(Some(command), "result", is(RENAME, &[".slot\"", "\"release.json\""]));
     let result = trace.next(Some(result), "sync of the result", is(SYNC, &[STATE]));
     let said = trace.next(None, "answer", is(&["write"], &["1<", "DEPLOYED"]));

@@ -28,6 +28,7 @@ use crate::{
     process::{self, Signals, Terms},
     project::Project,
     ran::{GivenUp, Health, Ran},
+    waits::Waits,
 };
 
 /// What one attempt is about.
@@ -169,9 +170,10 @@ impl Attempt<'_> {
                 outcome: Ok(Outcome::NotStarted { signal }),
             });
         }
+        let still_waits = || intent.waits().says(self.delivery_id.as_str());
         match input {
-            Some(file) => waiting.open(file),
-            None => waiting.open(stdin()),
+            Some(file) => waiting.open(file, still_waits),
+            None => waiting.open(stdin(), still_waits),
         }
         .map_err(cannot_start)
     }
@@ -322,7 +324,8 @@ impl Attempt<'_> {
             return Err(CliError::usage("no command"));
         }
         let live = self.context.releases(self.project).load()?.production_sha_current;
-        let mut command = gate::command(argv);
+        let waits = Waits::of(self.context, self.project.environment());
+        let mut command = gate::command(argv, waits.path());
         command
             .current_dir(&self.context.workspace)
             .env("DEPLOY_SHA", self.sha.to_string())

@@ -5,6 +5,7 @@ use flock_guard::{Holder, Life};
 
 use crate::{
     context::Context, dispatch::Record, exit::CliError, intent::declared, project::Project,
+    waits::Waits,
 };
 
 /// What the audit log and this machine prove, once nobody holds the deploy lock for it.
@@ -33,23 +34,26 @@ impl Evidence {
         sha: &Sha,
     ) -> Result<Evidence, CliError> {
         Ok(match context.audit().open_deploy_of(&project.repo, sha)? {
-            Some(open) => judge(open),
+            Some(open) => judge(open, &Waits::of(context, project.environment())),
             None => nothing("the audit log: no deploy of it was started here and left open"),
         })
     }
 }
 
-fn judge(open: OpenDeploy) -> Evidence {
-    let Some(command) = open.command else {
+fn judge(open: OpenDeploy, waits: &Waits) -> Evidence {
+    let never_started = || match (declared(open.before.as_ref()), open.delivery.parse()) {
+        (Some(before), Ok(delivery_id)) => Some(Evidence::NeverStarted { delivery_id, before }),
+        _ => None,
+    };
+    let Some(command) = open.command.clone() else {
         if !open.is_whole {
             return nothing(
                 "the audit log: it was changed or imported since the start, and proves nothing",
             );
         }
-        return match (declared(open.before.as_ref()), open.delivery.parse()) {
-            (Some(before), Ok(delivery_id)) => Evidence::NeverStarted { delivery_id, before },
-            _ => nothing("the audit log: its start was not one of a command of ours"),
-        };
+        return never_started().unwrap_or_else(|| {
+            nothing("the audit log: its start was not one of a command of ours")
+        });
     };
     if let Ok(record) = serde_json::from_value(command.clone()) {
         return Evidence::Dispatched(record);
@@ -59,8 +63,13 @@ fn judge(open: OpenDeploy) -> Evidence {
     };
     match Life::of(&process) {
         Life::Alive => Evidence::Running(process),
+        // Who is dead takes no note away any more.
         Life::Dead { why } => {
-            nothing(format!("its command, {process}: {why}, and how it ended nobody saw"))
+            let still_waited = open.is_whole && waits.says(&open.delivery);
+            let found = still_waited.then(never_started).flatten();
+            found.unwrap_or_else(|| {
+                nothing(format!("its command, {process}: {why}, and how it ended nobody saw"))
+            })
         }
         Life::Unknown { why } => nothing(format!("its command, {process}: {why}")),
     }

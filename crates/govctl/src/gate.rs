@@ -4,7 +4,8 @@
 //! govctl can be killed; whoever comes next would find a command that runs and no word about
 //! it. So what is started first is govctl itself, which waits. The process is written down,
 //! and then told to become the command: its number and its start stay the same. If govctl dies
-//! before, the gate closes and what waited goes away. Hence no line, no command.
+//! before, the gate closes and what waited goes away. Hence no line, no command. And as the last
+//! thing before it becomes the command it takes away the [note](crate::waits) that it waits.
 //!
 //! What waits begins a session of its own. The command then has no terminal that it could be
 //! stopped for reading from: opening `/dev/tty` is an error for it, and not a silence.
@@ -18,6 +19,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::{net::UnixStream, process::CommandExt},
     },
+    path::Path,
     process::{Child, Command, ExitCode},
     time::Duration,
 };
@@ -33,18 +35,20 @@ use rustix::{
     stdio::{dup2_stdin, stdin},
 };
 
+use crate::waits;
+
 /// The first argument of a govctl that waits at the gate.
 const WORD: &str = "run-when-told";
 
 /// How long what waits may take to get to the gate, and from there to its command.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What to start so that `argv` waits at the gate. Its stdin comes with
-/// [`open`](Waiting::open).
-pub(crate) fn command(argv: &[OsString]) -> Command {
+/// What to start so that `argv` waits at the gate, and takes away the note at `waits` before it
+/// starts. Its stdin comes with [`open`](Waiting::open).
+pub(crate) fn command(argv: &[OsString], waits: &Path) -> Command {
     // This very program, also if its file was replaced or removed since it was started.
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("govctl").arg(WORD).args(argv);
+    command.arg0("govctl").arg(WORD).arg(waits).args(argv);
     command
 }
 
@@ -75,7 +79,13 @@ impl Waiting {
     }
 
     /// Tells it to become the command, with this as its stdin. After an error it has not.
-    pub(crate) fn open(mut self, stdin: impl AsFd) -> io::Result<Child> {
+    ///
+    /// `still_waits` says whether the note is there.
+    pub(crate) fn open(
+        mut self,
+        stdin: impl AsFd,
+        still_waits: impl FnOnce() -> bool,
+    ) -> io::Result<Child> {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         let fds = [stdin.as_fd()];
@@ -83,8 +93,13 @@ impl Waiting {
         let told = [IoSlice::new(&[1])];
         retry_on_intr(|| sendmsg(&self.gate, &told, &mut control, SendFlags::NOSIGNAL))?;
         let mut errno = [0; 4];
-        if self.gate.read_exact(&mut errno).is_ok() {
-            return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno)));
+        match self.gate.read_exact(&mut errno) {
+            Ok(()) => return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+            // Its end is closed, and not by becoming another program.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && still_waits() => {
+                return Err(io::Error::other("its process ended before that"));
+            }
+            Err(_) => {}
         }
         // Becoming another program closes its end. Whatever else keeps it silent: it was told,
         // so it counts as started.
@@ -112,14 +127,17 @@ pub(crate) fn waits(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode
 
 /// Waits, and becomes the command.
 fn wait(argv: &[OsString]) -> io::Result<Infallible> {
-    let (program, args) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let [note, program, args @ ..] = argv else { return Err(io::ErrorKind::InvalidInput.into()) };
     let mut gate = UnixStream::from(fcntl_dupfd_cloexec(stdin(), 3)?);
     setsid()?;
     gate.write_all(&[1])?;
     let input = told(&gate)?;
     dup2_stdin(&input)?;
     drop(input);
-    let error = Command::new(program).args(args).exec();
+    let error = match waits::take_away(Path::new(note)) {
+        Ok(()) => Command::new(program).args(args).exec(),
+        Err(error) => error,
+    };
     // Without a number it was refused before the system was asked, as a name with a NUL is.
     let errno = error.raw_os_error().unwrap_or(Errno::INVAL.raw_os_error());
     gate.write_all(&errno.to_ne_bytes())?;

@@ -10,6 +10,7 @@ use crate::{
     exit::CliError,
     output::Output,
     project::Project,
+    waits::Waits,
 };
 
 /// A deploy of one commit, for one delivery.
@@ -71,7 +72,13 @@ impl Intent<'_> {
         Ok(Declared::Ours { fence })
     }
 
-    /// Writes down which process is about to become the command.
+    /// The note that its command waits.
+    pub(crate) fn waits(&self) -> Waits {
+        Waits::of(self.context, self.project.environment())
+    }
+
+    /// Writes down which process is about to become the command, and before that the note that
+    /// this process takes away when it does.
     pub(crate) fn name_process(&self, pid: u32) -> Result<(), CliError> {
         let Machine { machine_id, boot_id, pid_namespace } = Machine::here();
         let start_time = match Sighting::of(pid) {
@@ -88,6 +95,11 @@ impl Intent<'_> {
             "machine_id": machine_id,
             "pid_namespace": pid_namespace,
         });
+        let waits = self.waits();
+        waits.say(self.delivery_id.as_str()).map_err(|error| {
+            let path = waits.path().display();
+            CliError::broken(format!("cannot write `{path}`")).because(&error)
+        })?;
         let entry = self.entry("command_started").changing(self.delivery_id.to_string(), process);
         self.context.audit().append(&entry)?;
         Ok(())
@@ -129,7 +141,9 @@ impl Intent<'_> {
         let entry = self.entry("deploy_taken_back").because(why);
         let entry = entry.changing(Value::Null, self.delivery_id.to_string());
         let written = self.context.audit().append(&entry).map(drop);
-        written.map_err(but("it was taken back, but its line in the audit log is missing"))
+        written.map_err(but("it was taken back, but its line in the audit log is missing"))?;
+        self.waits().forget(self.delivery_id.as_str());
+        Ok(())
     }
 
     /// A line of the audit log about it.

@@ -36,6 +36,7 @@ mod schema;
 mod serve;
 mod settle;
 mod view;
+mod waits;
 
 use std::{
     panic,

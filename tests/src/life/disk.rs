@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Commit;
+use super::order::started;
 
 /// How a deploy ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub(super) enum Micro {
     Unclaim(Commit),
     Open(Commit),
     Abandon(Commit),
+    /// The note that the command of this delivery waits, or that none does.
+    Wait(Option<String>),
     /// The command starts, for the line of this number.
     Run(Commit, u64),
     Finish(Commit, End),
@@ -108,6 +111,8 @@ pub(super) struct Disk {
     pub(super) approvals: Vec<Approval>,
     pub(super) freezes: Vec<Freeze>,
     pub(super) breaker: Breaker,
+    /// The delivery whose command waits, as the note says.
+    pub(super) waits: Option<String>,
     /// Each start of the command, with its fence.
     pub(super) runs: Vec<(Commit, u64)>,
     pub(super) log: Vec<(i64, Told)>,
@@ -124,6 +129,7 @@ impl Disk {
             approvals: Vec::new(),
             freezes: Vec::new(),
             breaker: Breaker::Closed { failures: 0 },
+            waits: None,
             runs: Vec::new(),
             log: Vec::new(),
         }
@@ -146,6 +152,7 @@ impl Disk {
                     self.tries.remove(open);
                 }
             }
+            Micro::Wait(delivery) => self.waits = delivery,
             Micro::Run(commit, fence) => self.runs.push((commit, fence)),
             Micro::Finish(commit, end) => self.finish(commit, end, now),
             Micro::Mark(commit) => drop(self.marks.insert(commit, now)),
@@ -260,6 +267,25 @@ impl Disk {
         };
         let lines = (1..).zip(&self.log).map(|(seq, (_, told))| (seq, told));
         lines.filter(|(_, told)| about(told) == Some(commit)).last()
+    }
+
+    /// The start of the last deploy of the commit, if its command provably never started: no
+    /// line lets it go, or the note says that it waits.
+    pub(super) fn never_started(&self, commit: Commit) -> Option<(u64, Option<String>)> {
+        let is_start =
+            |told: &Told| matches!(told, Told::Started { commit: about, .. } if *about == commit);
+        let (seq, told) = match self.last_told(commit)? {
+            (_, Told::Command(_)) => {
+                let lines = (1..).zip(&self.log).map(|(seq, (_, told))| (seq, told));
+                let start = lines.filter(|(_, told)| is_start(told)).last()?;
+                (self.waits == Some(started(start.0))).then_some(start)?
+            }
+            last => last,
+        };
+        match told {
+            Told::Started { before, .. } => Some((seq, before.clone())),
+            _ => None,
+        }
     }
 
     /// What the log has heard last of the commit.

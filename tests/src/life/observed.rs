@@ -72,6 +72,7 @@ impl Reader<'_> {
                 })
             })?,
             breaker: self.breaker()?,
+            waits: self.waits(),
             runs: self.runs()?,
             log,
         })
@@ -158,6 +159,12 @@ impl Reader<'_> {
             }
             Some(_) => Breaker::Trial,
         })
+    }
+
+    fn waits(&self) -> Option<String> {
+        let said = self.stage.dir.read("state/locks/deploy-production.waits");
+        // Cut off before it was written, it says nothing.
+        (!said.is_empty()).then(|| self.delivery(&said))
     }
 
     fn runs(&self) -> Result<Vec<(Commit, u64)>, String> {

@@ -213,17 +213,17 @@ impl Plan {
                 continue;
             }
             settled.push(commit);
-            let Some((seq, Told::Started { before, .. })) = self.disk.last_told(commit) else {
-                continue;
-            };
-            let (delivery, before) = (started(seq), before.clone());
+            let Some((seq, before)) = self.disk.never_started(commit) else { continue };
+            let delivery = started(seq);
             let is_ours = self.disk.claims.get(&commit) == Some(&delivery);
             self.does([Micro::Abandon(commit)]);
             self.does(is_ours.then_some(match before {
                 Some(delivery) => Micro::Claim { commit, delivery },
                 None => Micro::Unclaim(commit),
             }));
+            let is_noted = self.disk.waits.as_ref() == Some(&delivery);
             self.does([Micro::Tell(Told::TakenBack { commit, delivery })]);
+            self.does(is_noted.then_some(Micro::Wait(None)));
         }
     }
 
@@ -237,7 +237,13 @@ impl Plan {
             Micro::Open(commit),
         ]);
         self.does(breaker.then_some(Micro::AskBreaker));
-        self.does([Micro::Tell(Told::Command(commit)), Micro::Run(commit, seq)]);
+        self.does([
+            Micro::Wait(None),
+            Micro::Wait(Some(started(seq))),
+            Micro::Tell(Told::Command(commit)),
+            Micro::Wait(None),
+            Micro::Run(commit, seq),
+        ]);
         if command == Command::CutsOff {
             return KILLED;
         }
