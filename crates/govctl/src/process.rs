@@ -388,11 +388,11 @@ mod tests {
         let ended = run(shell(&script), Some(Duration::from_millis(300)), &mut signals).unwrap();
         assert!(matches!(ended, Ended::TimedOut { .. }), "{ended}");
         assert_eq!(ended.code(), 143);
-        let pid = std::fs::read_to_string(&pid_file).unwrap();
+        let pid = fs::read_to_string(&pid_file).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
         let deadline = Instant::now() + Duration::from_secs(10);
         // Gone, or dead and waiting for its parent to notice.
-        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
             assert!(Instant::now() < deadline, "the grandchild lives on");
             thread::yield_now();
         }
