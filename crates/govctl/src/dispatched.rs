@@ -44,32 +44,42 @@ pub(crate) struct Concluded {
     run_url: Option<String>,
 }
 
+/// What GitHub has said about it.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// How it ended, which is on record now.
+    Recorded,
+    /// It has not ended.
+    Running(WorkflowRun),
+    /// It knows of no run that must be it, which does not prove that there is none.
+    NoRun(String),
+    /// Nothing: it could not be asked, and why.
+    Unseen(String),
+}
+
 impl Dispatched<'_> {
-    /// Asks GitHub how the run ended, and records and tells that. Returns what was seen instead.
-    pub(crate) fn settle(&self, out: &Output) -> Result<Option<String>, CliError> {
+    /// Asks GitHub how the run ended, and records and tells that.
+    pub(crate) fn settle(&self, out: &Output) -> Result<Looked, CliError> {
         let (hub, run) = match self.look() {
             Ok((hub, Some(run))) => (hub, run),
             Ok((_, None)) => {
                 let file = &self.record.workflow;
                 // That it is not there yet, or cannot be seen, does not prove that it never was.
-                return Ok(Some(format!(
-                    "GitHub: no run of `{file}` is known to be of this commit"
-                )));
+                let why = format!("GitHub: no run of `{file}` is known to be of this commit");
+                return Ok(Looked::NoRun(why));
             }
             Err(error) => {
                 let causes = error.causes.join(": ");
-                return Ok(Some(format!("GitHub could not be asked: {error}: {causes}")));
+                let why = format!("GitHub could not be asked: {error}: {causes}");
+                return Ok(Looked::Unseen(why));
             }
         };
-        let Some(result) = run.result() else {
-            let url = run.html_url.unwrap_or_default();
-            return Ok(Some(format!("GitHub: run {} has not ended: {url}", run.id)));
-        };
+        let Some(result) = run.result() else { return Ok(Looked::Running(run)) };
         let concluded = self.conclude(&run, &result, out)?;
         let (short, how) = (self.sha.short(), &concluded.how);
         out.note(&format!("note: the deploy of {short} ended with {how}, says GitHub"));
         concluded.tell(self.context, self.project, &hub, self.sha, out);
-        Ok(None)
+        Ok(Looked::Recorded)
     }
 
     /// The run, as GitHub knows it now.

@@ -34,6 +34,8 @@ pub(crate) struct Question {
     pub(crate) degraded: bool,
     /// The deploy lock is ours, so no deploy can be running elsewhere.
     pub(crate) lock_is_ours: bool,
+    /// A deploy that goes on where this machine does not see it.
+    pub(crate) in_progress: Option<InProgress>,
     /// Give the program that writes security overrides its time.
     pub(crate) wait_for_override: bool,
 }
@@ -106,7 +108,7 @@ pub(crate) fn release_and_progress(
 ) -> Result<(ReleaseState, Option<InProgress>), CliError> {
     let release = context.releases(project).load()?;
     if release.unknown().is_empty() {
-        return Ok((release, None));
+        return Ok((release, question.in_progress.clone()));
     }
     if !question.lock_is_ours {
         let status = context.deploy_lock_status(project.environment())?;
@@ -120,7 +122,7 @@ pub(crate) fn release_and_progress(
         }
     }
     let release = context.releases(project).load()?;
-    let running = orphan(context, project, &release);
+    let running = orphan(context, project, &release).or_else(|| question.in_progress.clone());
     Ok((release, running))
 }
 

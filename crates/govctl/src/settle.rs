@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use booty_state::{DeployResult, NewEntry, Sha};
 use flock_guard::{Holder, LockGuard};
-use release_policy::{Delivery, HandledOutcome};
+use release_policy::{Delivery, HandledOutcome, InProgress};
 
 use crate::{
     context::Context,
-    dispatched::Dispatched,
+    dispatched::{Dispatched, Looked},
     evidence::Evidence,
     exit::CliError,
     facts,
+    github::run::WorkflowRun,
     health::{self, Check},
     intent::Intent,
     output::Output,
@@ -29,6 +30,8 @@ pub(crate) enum Settled {
     Recorded,
     /// The command runs on, without the govctl that started it.
     Running(Holder),
+    /// Its run at GitHub has not ended.
+    AtGitHub(WorkflowRun),
     /// It is still unknown. This is what was looked at.
     Unknown { looked_at: Vec<String> },
 }
@@ -36,9 +39,10 @@ pub(crate) enum Settled {
 /// Looks for a proof of how the deploy of `sha` ended, and records what it proves. Only for
 /// whoever holds the deploy lock.
 ///
-/// With a health check, a workflow that ended well is a success once that passes. Where nothing
-/// is known of a run, a good answer that names this commit and no other one on record is a proof
-/// that it is live. For that it is asked once: somebody is waiting for another answer.
+/// With a health check, a workflow that ended well is a success once that passes. Where there is
+/// no run, as far as GitHub knows, a good answer that names this commit and no other one on record
+/// is a proof that it is live. For that it is asked once: somebody is waiting for another answer.
+/// Of a run that has not ended it is none: the next deploy would meet what is still to come.
 pub(crate) fn settle(
     context: &Context,
     project: &Project,
@@ -60,8 +64,10 @@ pub(crate) fn settle(
             let record = &record;
             let dispatched = Dispatched { context, project, sha, record, health, lock };
             match dispatched.settle(out)? {
-                None => return Ok(Settled::Recorded),
-                Some(looked_at) => vec![looked_at],
+                Looked::Recorded => return Ok(Settled::Recorded),
+                Looked::Running(run) => return Ok(Settled::AtGitHub(run)),
+                Looked::Unseen(why) => return Ok(Settled::Unknown { looked_at: vec![why] }),
+                Looked::NoRun(looked_at) => vec![looked_at],
             }
         }
         Evidence::Nothing { looked_at } => vec![looked_at],
@@ -79,6 +85,16 @@ pub(crate) fn settle(
         }
     }
     Ok(Settled::Unknown { looked_at })
+}
+
+impl Settled {
+    /// The deploy of `sha`, if it goes on at GitHub. What runs here is seen by whoever decides.
+    pub(crate) fn at_github(&self, sha: &Sha) -> Option<InProgress> {
+        let Settled::AtGitHub(run) = self else { return None };
+        let url = run.html_url.as_deref().unwrap_or_default();
+        let holder = format!("run {} at GitHub: {url}", run.id);
+        Some(InProgress { sha: sha.to_string(), holder })
+    }
 }
 
 /// Whether a good answer names `sha`, and no other commit on record: what was seen, or why not.

@@ -149,11 +149,11 @@ fn who_does_not_wait_is_told_later() {
     let answer = deploy(&stage, &github, "--no-wait HEAD").json(Exit::Unknown);
     assert_eq!((&answer["outcome"], &answer["run_id"]), (&json!("unknown"), &json!(40_000_001)));
     assert_eq!(statuses(&github).pop().unwrap().0, "pending");
-    let error = resolve(&stage, &github, &sha).json(Exit::Unknown);
+    let error = resolve(&stage, &github, &sha).json(Exit::Busy);
     assert!(error["error"]["causes"].to_string().contains("has not ended"), "{error:#}");
     // Another commit waits for it.
     stage.repository.commit("shop.txt", "closed");
-    assert_eq!(deploy(&stage, &github, "HEAD").json(Exit::No)["reason"], "outcome_unknown");
+    assert_eq!(deploy(&stage, &github, "HEAD").json(Exit::No)["reason"], "deploy_in_progress");
     let run = &mut world.lock().unwrap().runs[1].clone();
     run["status"] = "completed".into();
     run["conclusion"] = "cancelled".into();

@@ -119,13 +119,24 @@ fn decided_and_done(
 ) -> Result<(Report, Exit), CliError> {
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, project, out)?) };
+    let mut in_progress = None;
     if let Some(lock) = &lock {
         for cut_off in settle::unknown(context, project, sha)? {
             let health = args.health.check(context, cut_off.as_str())?;
-            settle::settle(context, project, &cut_off, health.as_ref(), lock, out)?;
+            let settled = settle::settle(context, project, &cut_off, health.as_ref(), lock, out)?;
+            in_progress = in_progress.or_else(|| settled.at_github(&cut_off));
         }
     }
-    let (view, again) = decision(args, context, project, sha, lock.is_some(), out)?;
+    let question = Question {
+        has_command: !args.command.is_empty(),
+        redeploy: args.reason.clone().filter(|_| args.redeploy),
+        degraded: args.degraded,
+        lock_is_ours: lock.is_some(),
+        in_progress,
+        wait_for_override: !args.dry_run,
+        ..Question::default()
+    };
+    let (view, again) = decision(&question, context, project, sha, out)?;
     let mut report = Report::of(view);
 
     let reason = report.view.decision.reason;
@@ -159,22 +170,13 @@ fn decided_and_done(
 pub(super) const WATCH: Duration = Duration::from_secs(30 * 60);
 
 fn decision(
-    args: &DeployArgs,
+    question: &Question,
     context: &Context,
     project: &Project,
     sha: &Sha,
-    lock_is_ours: bool,
     out: &Output,
 ) -> Result<(DecisionView, Option<String>), CliError> {
-    let question = Question {
-        has_command: !args.command.is_empty(),
-        redeploy: args.reason.clone().filter(|_| args.redeploy),
-        degraded: args.degraded,
-        lock_is_ours,
-        wait_for_override: !args.dry_run,
-        ..Question::default()
-    };
-    let facts = gather(context, project, sha, &question, context.now())?;
+    let facts = gather(context, project, sha, question, context.now())?;
     let changed = facts.changes.list.len();
     let decision = decide(&facts, project.governor.policy());
     warn_of_blanket_approval(&facts, &decision, out);

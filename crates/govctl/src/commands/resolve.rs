@@ -9,6 +9,7 @@ use crate::{
     commands::status,
     context::Context,
     exit::{CliError, Exit, Kind},
+    github::run::WorkflowRun,
     health::{Check, Url},
     health_args,
     output::{Output, clean},
@@ -30,8 +31,8 @@ use crate::{
 /// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
 /// its group, after 10 s KILL. That is a failure unless --as says otherwise.
 ///
-/// Exits 0 once it is settled, 1 if nothing about the commit is unknown, 5 while its command or
-/// another deploy runs, and 6 if it is still unknown.
+/// Exits 0 once it is settled, 1 if nothing about the commit is unknown, 5 while its command, its
+/// workflow or another deploy runs, and 6 if it is still unknown.
 #[derive(Args, Debug)]
 pub(crate) struct ResolveArgs {
     /// The commit, in any form that git understands
@@ -91,6 +92,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
             Some(said.unwrap_or(DeployResult::Failure))
         }
         Settled::Running(command) => return Err(running(&sha, &command)),
+        Settled::AtGitHub(run) => return Err(running_at_github(&sha, &run)),
         Settled::Unknown { looked_at } => Some(said.ok_or_else(|| still_unknown(&sha, looked_at))?),
     };
     if let Some(result) = result {
@@ -137,6 +139,14 @@ pub(super) fn running(sha: &Sha, command: &Holder) -> CliError {
     error
         .hint(format!("wait for its end, then: govctl resolve {sha}"))
         .hint(format!("govctl resolve {sha} --stop --reason \"...\""))
+}
+
+fn running_at_github(sha: &Sha, run: &WorkflowRun) -> CliError {
+    let message = format!("the workflow that deploys {} still runs", sha.short());
+    let mut error = CliError::new(Kind::Busy, message);
+    let url = run.html_url.as_deref().unwrap_or_default();
+    error.causes.push(format!("GitHub: run {} has not ended: {url}", run.id));
+    error.hint(format!("wait for its end, or cancel it at GitHub, then: govctl resolve {sha}"))
 }
 
 fn still_unknown(sha: &Sha, looked_at: Vec<String>) -> CliError {

@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt, time::Duration};
 use booty_state::{NewEntry, ReleaseState, Sha};
 use clap::Args;
 use flock_guard::LockGuard;
-use release_policy::{Reason, Rollback, decide};
+use release_policy::{InProgress, Reason, Rollback, decide};
 use serde::Serialize;
 use serde_json::json;
 
@@ -72,9 +72,10 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     let hub = if needs_hub { Some(hub(context, &project)?) } else { None };
     let lock = if args.dry_run { None } else { Some(attempt::lock(context, &project, out)?) };
     let named = args.to.as_deref().map(|to| project.recorded_commit(to)).transpose()?;
-    if let Some(lock) = &lock {
-        settle_cut_off(args, context, &project, lock, out)?;
-    }
+    let in_progress = match &lock {
+        Some(lock) => settle_cut_off(args, context, &project, lock, out)?,
+        None => None,
+    };
     let release = context.releases(&project).load()?;
     let way = Way::back(&release, named)?;
     let rollback = Rollback {
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
         has_command: !args.command.is_empty(),
         rollback: Some(rollback),
         lock_is_ours: lock.is_some(),
+        in_progress,
         ..Question::default()
     };
     let facts = gather(context, &project, &way.good, &question, context.now())?;
@@ -141,20 +143,23 @@ fn hub(context: &Context, project: &Project) -> Result<Hub, CliError> {
     })
 }
 
-/// A deploy that was cut off and provably never started must not stand in the way back.
+/// A deploy that was cut off and provably never started must not stand in the way back. Returns
+/// one that goes on at GitHub.
 fn settle_cut_off(
     args: &RollbackArgs,
     context: &Context,
     project: &Project,
     lock: &LockGuard,
     out: &Output,
-) -> Result<(), CliError> {
+) -> Result<Option<InProgress>, CliError> {
+    let mut in_progress = None;
     let release = context.releases(project).load()?;
     for cut_off in release.unknown() {
         let health = args.health.check(context, cut_off.as_str())?;
-        settle::settle(context, project, cut_off, health.as_ref(), lock, out)?;
+        let settled = settle::settle(context, project, cut_off, health.as_ref(), lock, out)?;
+        in_progress = in_progress.or_else(|| settled.at_github(cut_off));
     }
-    Ok(())
+    Ok(in_progress)
 }
 
 /// From which commit to which.
