@@ -9,7 +9,7 @@ use serde::{
 };
 use state_store::Schema;
 
-use crate::{DeliveryId, DeliveryKey, Repo, Subject};
+use crate::{DeliveryId, DeliveryKey, Repo, Sha, Subject};
 
 /// The deliveries that were handled, as `delivery_ids.json` holds them, in order of arrival.
 ///
@@ -44,12 +44,13 @@ pub enum Claim {
 pub enum Keep {
     /// All of them.
     All,
-    /// The newest of each repository; 0 means all.
+    /// The newest commits of each repository, and as many of what else is handled once there; 0
+    /// means all.
     Newest(u32),
 }
 
 impl Keep {
-    /// The largest number per repository.
+    /// The largest number per [`Shelf`].
     pub(crate) fn limit(self) -> usize {
         match self {
             Keep::All | Keep::Newest(0) => usize::MAX,
@@ -59,7 +60,7 @@ impl Keep {
 }
 
 impl Default for Keep {
-    /// The newest 1,000: months of deploys, in a file of about 100 kB.
+    /// The newest 1,000: months of deploys, in a file of at most about 200 kB.
     fn default() -> Keep {
         Keep::Newest(1_000)
     }
@@ -121,22 +122,23 @@ impl Deliveries {
     /// Forgets the oldest deliveries of every repository that has more than `keep` allows.
     /// Returns how many.
     pub fn prune(&mut self, keep: Keep) -> usize {
-        let mut surplus: HashMap<Repo, usize> = HashMap::new();
+        let mut surplus: HashMap<Shelf, usize> = HashMap::new();
         for delivery in self.list(None) {
-            *surplus.entry(delivery.key.repo().clone()).or_default() += 1;
+            *surplus.entry(Shelf::of(&delivery.key)).or_default() += 1;
         }
         surplus.retain(|_, count| {
             *count = count.saturating_sub(keep.limit());
             *count > 0
         });
-        let repos = surplus.into_iter();
-        repos.map(|(repo, count)| self.forget_oldest(&repo, count)).sum()
+        let shelves = surplus.into_iter();
+        shelves.map(|(shelf, count)| self.forget_oldest(&shelf, count)).sum()
     }
 
-    /// As [`prune`](Deliveries::prune), for the one repository that has just grown.
-    pub(crate) fn prune_repo(&mut self, repo: &Repo, keep: Keep) -> usize {
-        let count = self.0.keys().filter(|key| is_of(key, repo)).count();
-        self.forget_oldest(repo, count.saturating_sub(keep.limit()))
+    /// As [`prune`](Deliveries::prune), for the one shelf that has just grown.
+    pub(crate) fn prune_beside(&mut self, key: &DeliveryKey, keep: Keep) -> usize {
+        let shelf = Shelf::of(key);
+        let count = self.0.keys().filter(|key| shelf.has(key)).count();
+        self.forget_oldest(&shelf, count.saturating_sub(keep.limit()))
     }
 
     /// Whether they may lack a delivery, because they came back from a backup and nobody has
@@ -168,11 +170,11 @@ impl Deliveries {
         }
     }
 
-    fn forget_oldest(&mut self, repo: &Repo, count: usize) -> usize {
+    fn forget_oldest(&mut self, shelf: &Shelf, count: usize) -> usize {
         let mut left = count;
         if count > 0 {
             self.0.retain(|key, _| {
-                let is_forgotten = left > 0 && is_of(key, repo);
+                let is_forgotten = left > 0 && shelf.has(key);
                 left -= usize::from(is_forgotten);
                 !is_forgotten
             });
@@ -181,10 +183,26 @@ impl Deliveries {
     }
 }
 
-/// Whether `key` is the key of a delivery to `repo`.
-fn is_of(key: &str, repo: &Repo) -> bool {
-    let subject = key.strip_prefix(repo.as_str()).and_then(|rest| rest.strip_prefix(':'));
-    subject.is_some_and(Subject::is_one)
+/// What shares a bound: the commits of a repository, or what else is handled once there. Events
+/// come by the thousand, and must not push out that a commit was handled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Shelf {
+    repo: Repo,
+    is_of_commits: bool,
+}
+
+impl Shelf {
+    pub(crate) fn of(key: &DeliveryKey) -> Shelf {
+        Shelf { repo: key.repo().clone(), is_of_commits: key.sha().is_some() }
+    }
+
+    /// Whether `key` is the key of a delivery on it.
+    fn has(&self, key: &str) -> bool {
+        let subject = key.strip_prefix(self.repo.as_str()).and_then(|rest| rest.strip_prefix(':'));
+        subject.is_some_and(|subject| {
+            Subject::is_one(subject) && subject.parse::<Sha>().is_ok() == self.is_of_commits
+        })
+    }
 }
 
 impl Schema for Deliveries {

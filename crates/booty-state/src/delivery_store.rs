@@ -24,7 +24,8 @@ pub(crate) const KEY: Key = Key::fixed("delivery_ids.json");
 /// The log can tell of what was written down there, and not of deliveries that another program
 /// claims without it.
 ///
-/// The cache is bounded: a delivery that has left it looks new. [`Keep`] says how many stay.
+/// The cache is bounded: a delivery that has left it looks new. [`Keep`] says how many stay, and
+/// what else is handled once never pushes out a commit.
 ///
 /// # Examples
 ///
@@ -92,7 +93,7 @@ impl DeliveryCache {
             if claim != Claim::New {
                 return Change::Keep(claim);
             }
-            deliveries.prune_repo(key.repo(), self.keep);
+            deliveries.prune_beside(key, self.keep);
             Change::Write(claim)
         })
     }
@@ -105,7 +106,7 @@ impl DeliveryCache {
     pub fn record(&self, key: &DeliveryKey, id: &DeliveryId) -> Result<(), StateError> {
         self.update(|deliveries| {
             deliveries.record(key, id);
-            deliveries.prune_repo(key.repo(), self.keep);
+            deliveries.prune_beside(key, self.keep);
             Change::Write(())
         })
     }

@@ -52,6 +52,7 @@ mod approval;
 mod approval_store;
 mod audit;
 mod audit_store;
+mod claimed;
 mod delivery;
 mod delivery_store;
 mod directory;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Repo, Sha,
-    StateError, line_first::made,
+    StateError, delivery::Shelf, line_first::made,
 };
 
 /// Why the audit log could not tell what a document lacks.
@@ -61,8 +61,8 @@ impl AuditLog {
         let mut left = HashMap::new();
         let mut missing = Vec::new();
         for (key, id) in handled.claimed.into_iter().rev() {
-            let repo = key.split(':').next().unwrap_or_default().to_owned();
-            let left = left.entry(repo).or_insert(keep.limit());
+            let shelf = key.parse().ok().map(|key| Shelf::of(&key));
+            let left = left.entry(shelf).or_insert(keep.limit());
             if *left > 0 && deliveries.lacks(&key, Some(&*id).filter(|id| *id != WITHOUT_ID)) {
                 missing.push((key, id));
             }

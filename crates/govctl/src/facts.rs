@@ -266,7 +266,12 @@ pub(crate) fn delivery(
     release: &ReleaseState,
     sha: &Sha,
 ) -> Result<Delivery, CliError> {
-    let handled_by = context.deliveries().find(&DeliveryKey::of(&project.repo, sha))?;
+    let key = DeliveryKey::of(&project.repo, sha);
+    let handled_by = match context.deliveries().find(&key)? {
+        Some(id) => Some(id),
+        // A claim that has left the cache is one all the same.
+        None => context.audit().claimed_by(&key)?,
+    };
     let last = match release.newest_result_of(sha) {
         Some(DeployResult::Pending) => Some(LastDeploy::Open),
         Some(result) => Some(LastDeploy::Ended(result.clone())),

@@ -1,6 +1,6 @@
 //! Deliveries as a plain value.
 
-use booty_state::{Claim, Deliveries, Keep};
+use booty_state::{Claim, Deliveries, DeliveryCache, Keep};
 use proptest::prelude::*;
 
 use crate::{id, key};
@@ -65,6 +65,32 @@ fn the_newest_of_each_repository_stay_and_foreign_keys_stay_always() {
         assert_eq!(serde_json::to_string(&deliveries).unwrap(), expected, "{keep:?}");
     }
     assert_eq!(Keep::default(), Keep::Newest(1_000));
+}
+
+/// 500 events that needed nothing, each claimed by its id and by its run, had pushed out the claim
+/// of a commit: it was claimed as new a second time.
+#[test]
+fn no_number_of_events_pushes_out_a_commit() {
+    let (dir, commit) = (tempfile::tempdir().unwrap(), key("a/b:9f2c1ab5d0"));
+    let store = state_store::Store::files(dir.path());
+    let cache = DeliveryCache::new(&store, Keep::Newest(4));
+    assert_eq!(cache.claim(&commit, &id("1")).unwrap(), Claim::New);
+    for number in 0..10 {
+        for word in ["event", "verify_run"] {
+            let event = key(&format!("a/b:{word}_{number}"));
+            assert_eq!(cache.claim(&event, &id("2")).unwrap(), Claim::New);
+        }
+    }
+    let by = "1".to_owned();
+    assert_eq!(cache.claim(&commit, &id("3")).unwrap(), Claim::Already { by });
+    assert_eq!(cache.list(None).unwrap().len(), 5, "each has its own bound");
+    assert_eq!(cache.prune(Keep::Newest(1)).unwrap(), 3);
+    // And no commit pushes out an event.
+    for number in 1_000_000..1_000_010 {
+        cache.record(&key(&format!("a/b:{number}")), &id("4")).unwrap();
+    }
+    assert!(cache.find(&key("a/b:verify_run_9")).unwrap().is_some());
+    assert_eq!(cache.list(None).unwrap().len(), 5);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) enum DeliveryCommand {
     },
     /// Forget the oldest of each repository
     Prune {
-        /// How many of each repository stay; 0 keeps all
+        /// How many commits of each repository stay, and how many other keys; 0 keeps all
         #[arg(long, value_name = "N")]
         keep: u32,
     },

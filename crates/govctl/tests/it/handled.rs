@@ -72,6 +72,19 @@ fn a_commit_that_was_pruned_from_history_and_deliveries_is_not_started_again() {
     assert_eq!(bench.runs(), 2);
 }
 
+/// A claim was on record in the audit log alone, once the delivery cache had no room for it any more,
+/// and the commit was deployed beside whoever had claimed it.
+#[test]
+fn a_commit_whose_claim_has_left_the_cache_is_not_started() {
+    let (bench, [sha]) = Bench::with_commits(["a"]);
+    bench.run(&["delivery", "claim", "local/work", &sha, "event-1"]).exits(0);
+    let held = bench.deploy(&sha, &["--repo", "local/work"], "true");
+    held.exits(6);
+    forget(&bench);
+    bench.deploy(&sha, &["--repo", "local/work"], "true").exits(6);
+    assert_eq!(bench.runs(), 0);
+}
+
 #[test]
 fn what_the_state_forgot_is_as_it_ended() {
     for (command, exit, reason) in
