@@ -102,7 +102,7 @@ pub use repo::Repo;
 pub use result::DeployResult;
 pub use rollback::RolledBack;
 pub use sha::Sha;
-pub use verification::{Verifications, VerifiedCommit};
+pub use verification::{Verifications, VerifiedBy, VerifiedCommit};
 pub use witness::NoWitness;
 
 #[cfg(doctest)]

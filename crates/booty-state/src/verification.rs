@@ -22,9 +22,21 @@ pub struct VerifiedCommit {
     /// What failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+    /// The newest run of a workflow that has said so, or did before it was verified here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<VerifiedBy>,
     /// Keys that this version does not know, kept as they are.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+/// An attempt of a workflow run, in the order in which they are begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VerifiedBy {
+    /// The number of the run, which only rises.
+    pub id: u64,
+    /// Which attempt of it, from 1.
+    pub attempt: u64,
 }
 
 /// The results, by repository and commit, the oldest first.
@@ -61,6 +73,20 @@ impl Schema for Results {}
 /// assert_eq!((found.passed, found.failed.as_deref()), (false, Some("test")));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+/// What an older attempt of a workflow run has found does not replace what a newer one has:
+///
+/// ```
+/// # use booty_state::{Moment, Repo, Sha, Verifications, VerifiedBy};
+/// # let dir = tempfile::tempdir()?;
+/// # let verifications = Verifications::new(&state_store::Store::files(dir.path()));
+/// # let (repo, sha): (Repo, Sha) = ("acme/site".parse()?, "9f2c1ab5d0".parse()?);
+/// # let now: Moment = "2026-11-20T18:53:00Z".parse()?;
+/// let attempt = |attempt| VerifiedBy { id: 30_433_642, attempt };
+/// assert!(verifications.record_run(&repo, &sha, attempt(2), None, now)?);
+/// assert!(!verifications.record_run(&repo, &sha, attempt(1), Some("test"), now)?);
+/// assert!(verifications.find(&repo, &sha)?.unwrap().passed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verifications {
     document: Document<Results>,
@@ -83,7 +109,7 @@ impl Verifications {
         Ok(results.get(&DeliveryKey::of(repo, sha).to_string()).cloned())
     }
 
-    /// Records what verifying `sha` has found: what `failed`, or nothing.
+    /// Records what verifying `sha` here has found: what `failed`, or nothing.
     ///
     /// # Errors
     ///
@@ -95,18 +121,52 @@ impl Verifications {
         failed: Option<&str>,
         at: Moment,
     ) -> Result<(), StateError> {
+        self.found(repo, sha, None, failed, at).map(drop)
+    }
+
+    /// As [`record`](Verifications::record), what an attempt of a workflow run has found. Returns
+    /// whether it is recorded: what a newer one has found stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`record`](Verifications::record).
+    pub fn record_run(
+        &self,
+        repo: &Repo,
+        sha: &Sha,
+        run: VerifiedBy,
+        failed: Option<&str>,
+        at: Moment,
+    ) -> Result<bool, StateError> {
+        self.found(repo, sha, Some(run), failed, at)
+    }
+
+    fn found(
+        &self,
+        repo: &Repo,
+        sha: &Sha,
+        by: Option<VerifiedBy>,
+        failed: Option<&str>,
+        at: Moment,
+    ) -> Result<bool, StateError> {
         let key = DeliveryKey::of(repo, sha).to_string();
-        let failed = failed.map(str::to_owned);
         Ok(self.document.update(|document| {
-            let (passed, failed) = (failed.is_none(), failed.clone());
+            let newest = document.results.get(&key).and_then(|found| found.run);
+            if newest.zip(by).is_some_and(|(newest, by)| newest > by) {
+                return Change::Keep(false);
+            }
+            let (passed, failed) = (failed.is_none(), failed.map(str::to_owned));
+            // A late word of an older run is one also after a look from here.
+            let run = by.or(newest);
             document.results.shift_remove(&key);
-            document
-                .results
-                .insert(key.clone(), VerifiedCommit { passed, at, failed, unknown: Map::new() });
+            document.results.insert(
+                key.clone(),
+                VerifiedCommit { passed, at, failed, run, unknown: Map::new() },
+            );
             while document.results.len() > KEPT {
                 document.results.shift_remove_index(0);
             }
-            Change::Write(())
+            Change::Write(true)
         })?)
     }
 }

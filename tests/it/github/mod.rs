@@ -14,6 +14,7 @@ mod model;
 mod rules;
 mod serving;
 mod serving_badly;
+mod verifying;
 mod workflows;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
 };
 
-use booty_state::{DeployResult, Sha};
+use booty_state::{DeployResult, Sha, VerifiedBy};
 use clap::Args;
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::{
     commands::{
         deploy, deploy_report,
         event_claim::{Claimed, keys},
+        verify,
     },
     context::Context,
     dispatch::{self, Record},
@@ -36,7 +37,8 @@ use crate::{
 /// Handle one event of GitHub, once
 ///
 /// A verification that ended well is decided and, if that is ALLOW, its commit is deployed by
-/// dispatching the workflow; a deploy workflow that ended is recorded, as a success once
+/// dispatching the workflow; one that failed is recorded, and holds the commit until another
+/// attempt passes. A deploy workflow that ended is recorded, as a success once
 /// $RELEASE_GOVERNOR_HEALTH_URL answers well, if that is set. Everything else is ignored. It
 /// needs GITHUB_TOKEN.
 ///
@@ -111,16 +113,28 @@ fn handled(
             report.why = Some(why);
             Ok(Exit::Yes)
         }
-        Event::Verified { sha, result: DeployResult::Success, .. } => {
+        Event::Verified { sha, run, attempt, result: DeployResult::Success } => {
             report.action = Action::Decided;
+            let by = VerifiedBy { id: run, attempt };
+            verify::record(context, project, &sha, Some(by), None)?;
             let hub = dispatch::hub(context, project, &sha)?;
             let (deploy, exit) = deploy::unwatched(context, project, &sha, &hub, out)?;
             report.deploy = Some(deploy);
             Ok(exit)
         }
-        Event::Verified { sha, result, .. } => {
-            report.action = Action::Recorded;
-            report.why = Some(format!("the verification ended with {result}"));
+        Event::Verified { sha, run, attempt, result } => {
+            let ended = format!("the verification ended with {result}");
+            let by = VerifiedBy { id: run, attempt };
+            if result != DeployResult::Failure {
+                // Nobody looked to the end.
+                report.why = Some(format!("{ended}, which says nothing about the commit"));
+            } else if verify::record(context, project, &sha, Some(by), Some(&ended))? {
+                report.action = Action::Recorded;
+                report.why = Some(ended);
+            } else {
+                report.why = Some(format!("{ended}, and a newer attempt has ended, too"));
+                return Ok(Exit::Yes);
+            }
             if let Some(hub) = context.hub(project)? {
                 let how = result.to_string();
                 let news =

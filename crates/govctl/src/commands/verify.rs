@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use booty_state::{NewEntry, Sha};
+use booty_state::{NewEntry, Sha, VerifiedBy};
 use clap::Args;
 use release_policy::VerifySettings;
 use serde::Serialize;
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context, out: &Output) -> Result<
     }
     report.passed = report.failed.is_none();
     if is_clean {
-        record(context, &project, &sha, report.failed.as_deref())?;
+        record(context, &project, &sha, None, report.failed.as_deref())?;
         report.recorded = true;
     }
     out.report(&report)?;
@@ -137,22 +137,42 @@ fn step(
     Ok((step, ended))
 }
 
-fn record(
+/// Records what verifying a commit has found: what `failed`, or nothing. Returns whether it is
+/// recorded: what a newer attempt of a workflow has found stays.
+pub(super) fn record(
     context: &Context,
     project: &Project,
     sha: &Sha,
+    by: Option<VerifiedBy>,
     failed: Option<&str>,
-) -> Result<(), CliError> {
+) -> Result<bool, CliError> {
     let now = context.now();
     let verifications = context.verifications();
     let word = |passed| if passed { "passed" } else { "failed" };
-    let before = verifications.find(&project.repo, sha)?.map(|found| word(found.passed));
+    let known = verifications.find(&project.repo, sha)?;
+    let newest = known.as_ref().and_then(|found| found.run);
+    if let (Some(newest), Some(by)) = (newest, by) {
+        let is_known =
+            newest == by && known.as_ref().is_some_and(|found| found.failed.as_deref() == failed);
+        if is_known || newest > by {
+            return Ok(is_known);
+        }
+    }
+    let before = known.map(|found| word(found.passed));
     let mut entry = NewEntry::new(now.into(), context.who(), "verified")
         .about(&project.repo, sha)
         .changing(before, word(failed.is_none()));
-    entry.why = failed.map(str::to_owned);
-    let found = || verifications.record(&project.repo, sha, failed, now.into());
-    Ok(context.audit().change(&entry, found)?)
+    entry.why = match (by, failed) {
+        (None, failed) => failed.map(str::to_owned),
+        (Some(VerifiedBy { id, attempt }), failed) => {
+            let how = failed.unwrap_or("the verification ended with success");
+            Some(format!("{how}: run {id}, attempt {attempt}"))
+        }
+    };
+    Ok(context.audit().change(&entry, || match by {
+        None => verifications.record(&project.repo, sha, failed, now.into()).map(|()| true),
+        Some(by) => verifications.record_run(&project.repo, sha, by, failed, now.into()),
+    })?)
 }
 
 /// What verifying a commit has found.
