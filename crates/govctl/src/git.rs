@@ -121,6 +121,12 @@ impl Git {
         })
     }
 
+    /// Whether the commit is here.
+    pub(crate) fn has(&self, commit: &Sha) -> Result<bool, CliError> {
+        let commit = format!("{commit}^{{commit}}");
+        Ok(self.run(&["cat-file", "-e", &commit])?.status.success())
+    }
+
     /// The paths that differ between two commits, with both names of a rename.
     pub(crate) fn changes(&self, base: &Sha, commit: &Sha) -> Result<Changes, CliError> {
         let (base, commit) = (base.to_string(), commit.to_string());

@@ -56,6 +56,32 @@ fn without_a_work_tree_github_compares() {
     assert!(asked[0].header("user-agent").starts_with("govctl/"));
 }
 
+/// A server in a clone refused every commit that came after the clone was made.
+#[test]
+fn what_nobody_has_fetched_is_compared_by_github() {
+    let (stage, github) = (super::model::stage(), super::model::github().0);
+    let live = stage.repository.head();
+    stage.govctl(&format!("record {live} success")).run().whatever_is_said().exit(Exit::Yes);
+    let compared = compared("ahead", &json!([file("docs/a.md")]));
+    let hub = GitHub::saying([compared]);
+    for (base, commit) in [(live.as_str(), NEW), (LIVE, live.as_str())] {
+        stage.govctl(&format!("record {base} success")).run().whatever_is_said().exit(Exit::Yes);
+        let payload = super::events::verified(commit, 1, "success").to_string();
+        let event = stage.govctl("event --json --name workflow_run -").stdin(payload.as_bytes());
+        // It has no deploy workflow, and is asked for one once all else is decided.
+        hub.for_run(event).run().whatever_is_said().exit(Exit::Broken);
+        let asked = hub.asked();
+        let compare = format!("/repos/acme/shop/compare/{base}...{commit}?per_page=100");
+        assert!(asked.iter().any(|asked| asked.path == compare), "{asked:?}");
+    }
+    // What git knows it compares itself.
+    stage.govctl(&format!("record {live} success")).run().whatever_is_said().exit(Exit::Yes);
+    let next = stage.repository.commit("shop.txt", "open");
+    let check = stage.govctl(&format!("check --json {next}"));
+    assert_eq!(github.for_run(check).run().any_stderr().json(Exit::Yes)["reason"], "allow_low");
+    assert!(github.asked().is_empty());
+}
+
 #[test]
 fn every_page_counts_and_what_may_be_cut_is_high() {
     let dir = workspace("");

@@ -10,15 +10,19 @@ use crate::{
     project::Project,
 };
 
-/// GitHub's comparison of `base`, which is live, with `sha`. `None` where git answers itself,
-/// and where there is no token to ask with.
+/// GitHub's comparison of `base`, which is live, with `sha`. `None` where git knows both and
+/// answers itself, and where there is no token to ask with.
 pub(crate) fn comparison(
     context: &Context,
     project: &Project,
     base: Option<&Sha>,
     sha: &Sha,
 ) -> Result<Option<Comparison>, CliError> {
-    let Some(base) = base.filter(|base| *base != sha && !project.has_git) else { return Ok(None) };
+    let Some(base) = base.filter(|base| *base != sha) else { return Ok(None) };
+    // An event is about a commit that nobody need have fetched.
+    if project.has_git && project.git.has(base)? && project.git.has(sha)? {
+        return Ok(None);
+    }
     let Some(hub) = context.hub(project)? else { return Ok(None) };
     Ok(Some(hub.compare(base, sha)?))
 }
