@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Refused,
     /// 2: bad flag, bad `.booty.yml`, bad sha, bad environment value.
     Usage,
+    /// 2, too: what was given to be read is not what it should be. It never will be.
+    Payload,
     /// 3: I/O error, damaged state, git failure.
     Broken,
     /// 5: somebody else holds the lock.
@@ -67,7 +69,7 @@ impl Kind {
     pub(crate) fn code(self) -> u8 {
         match self {
             Kind::Refused => 1,
-            Kind::Usage => 2,
+            Kind::Usage | Kind::Payload => 2,
             Kind::Broken => 3,
             Kind::Busy => 5,
             Kind::Unknown => 6,

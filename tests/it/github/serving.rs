@@ -155,6 +155,28 @@ fn a_failure_that_nobody_was_told_about_is_tried_again() {
     eventually("it is forgotten", || kept(&stage) == 0);
 }
 
+/// `.booty.yml` was broken for a moment, and each delivery that was accepted in it was taken for
+/// one that is none of ours, and removed.
+#[test]
+fn a_broken_configuration_loses_no_delivery() {
+    let stage = stage();
+    let (github, world) = github();
+    world.lock().unwrap().conclusion = None;
+    let server = start(&stage, &github, "--answer-within 0");
+    stage.repository.configure("max_deploys_per_hour: 100");
+    let file = stage.repository.path().join(".booty.yml");
+    let good = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "release_governor: [").unwrap();
+    let payload = verified(&stage.repository.head(), 1, "success");
+    assert_eq!(server.deliver("workflow_run", "i-1", &payload).status, 202);
+    let failed = "govctl_deliveries_total{outcome=\"failed\"}";
+    eventually("it was tried", || server.metric(failed) > 0);
+    assert_eq!(kept(&stage), 1);
+    std::fs::write(&file, good).unwrap();
+    eventually("it is dispatched", || dispatched(&github).len() == 1);
+    eventually("it is forgotten", || kept(&stage) == 0);
+}
+
 #[test]
 fn one_server_serves_a_state() {
     let stage = stage();

@@ -68,7 +68,8 @@ pub(crate) fn run(args: &EventArgs, context: &Context, out: &Output) -> Result<E
     let project = Project::open(context, out)?;
     let payload = payload(&args.file)?;
     let policy = project.governor.policy();
-    let event = understood(&args.name, &payload, &project.repo, policy).map_err(CliError::usage)?;
+    let event = understood(&args.name, &payload, &project.repo, policy)
+        .map_err(|why| CliError::new(Kind::Payload, why))?;
     let id = match &args.delivery_id {
         Some(id) => Some(id.as_str()),
         None => context.variable("GOVCTL_DELIVERY_ID")?,

@@ -47,6 +47,7 @@ struct Deploy {
 
 #[derive(Debug, Deserialize)]
 struct Failure {
+    kind: String,
     message: String,
 }
 
@@ -98,6 +99,7 @@ impl Handling {
             let deploy = said.deploy.map(|deploy| deploy.outcome).filter(|word| is_word(word));
             return End { deploy, ..end(200, action, Next::Forget) };
         }
+        let is_payload = said.error.as_ref().is_some_and(|error| error.kind == "payload");
         let why = said.error.map(|error| error.message).unwrap_or_else(|| ended.to_string());
         tracing::error!(
             delivery = id.as_str(),
@@ -106,7 +108,8 @@ impl Handling {
             clean(&why)
         );
         match code {
-            2 => end(422, "refused", Next::Forget),
+            // Anything else that is used wrongly is mended here, as a broken `.booty.yml`.
+            2 if is_payload => end(422, "refused", Next::Forget),
             5 => end(503, "busy", Next::TellOrRetry),
             // It may have happened: only a person can say what is next.
             6 => end(500, "unknown", Next::Forget),
