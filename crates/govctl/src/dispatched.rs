@@ -82,6 +82,16 @@ impl Dispatched<'_> {
         Ok(Looked::Recorded)
     }
 
+    /// Whether `run` is the one that it has made. Where its number was lost only GitHub can tell,
+    /// and only if there is no other run that it may be.
+    pub(crate) fn is_of(&self, run: &WorkflowRun) -> Result<bool, CliError> {
+        match self.record.run_id {
+            Some(id) => Ok(id == run.id),
+            None if run.id <= self.record.after_run => Ok(false),
+            None => Ok(self.look()?.1.is_some_and(|found| found.id == run.id)),
+        }
+    }
+
     /// The run, as GitHub knows it now.
     fn look(&self) -> Result<(Hub, Option<WorkflowRun>), CliError> {
         let hub = hub(self.context, self.project, self.sha)?;
@@ -108,10 +118,13 @@ impl Dispatched<'_> {
         let health = self.check(result, out)?;
         let (judged, why) = judged(run, result.clone(), health.as_ref());
         let now = context.now();
+        let release = context.releases(project).load()?;
+        let before = release.newest_result_of(sha).filter(|result| result.is_settled());
+        let before = before.map_or("unknown", DeployResult::as_str);
         let entry = NewEntry::new(now.into(), context.who(), "resolved")
             .about(&project.repo, sha)
             .because(format!("GitHub says: {why}"))
-            .changing("unknown", judged.as_str());
+            .changing(before, judged.as_str());
         let releases = context.releases(project);
         context.audit().change(&entry, || releases.finished(sha, judged.clone(), now.into()))?;
         if let Some(found) = &health {

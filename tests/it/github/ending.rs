@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use system_tests::{Answer, Exit, GitHub, Reply, Stage};
 
+use super::events::{deployed, event, verified};
 use super::model::{World, github, stage};
 
 fn run(stage: &Stage, github: &GitHub, words: &str) -> Answer {
@@ -51,4 +52,69 @@ fn a_run_that_goes_on_is_settled_by_no_health_check() {
         run(&stage, &github, &format!("resolve {sha}")).whatever_is_said().exit(Exit::Yes);
         assert_eq!(stage.status()["production_sha_current"], json!(sha));
     }
+}
+
+/// What an event does with a run that has ended.
+fn told(stage: &Stage, github: &GitHub, payload: &Value, id: &str) -> Value {
+    event(stage, github, payload, id).run().any_stderr().json(Exit::Yes)["action"].clone()
+}
+
+/// The number of a run was lost, and a person started another one for the same commit. Its end was
+/// taken for that of the first, which was still running.
+#[test]
+fn a_run_that_may_be_somebody_elses_settles_nothing() {
+    let stage = stage();
+    let sha = stage.repository.head();
+    let (github, world) = github();
+    world.lock().unwrap().conclusion = None;
+    // A server of that age does not say which run it has made.
+    world.lock().unwrap().is_old = true;
+    run(&stage, &github, "deploy --no-wait HEAD").whatever_is_said().exit(Exit::Unknown);
+    let ours = world.lock().unwrap().runs[1].clone();
+    let mut theirs = ours.clone();
+    theirs["id"] = 40_000_002.into();
+    world.lock().unwrap().runs.push(theirs.clone());
+    assert_eq!(told(&stage, &github, &deployed(&theirs, "success"), "a-1"), "ignored");
+    assert_eq!(told(&stage, &github, &deployed(&ours, "success"), "a-2"), "ignored");
+    assert_eq!(stage.status()["unknown"], json!([sha]));
+    // The only run that there is must be it.
+    world.lock().unwrap().runs.pop();
+    let mut again = deployed(&ours, "success");
+    again["workflow_run"]["run_attempt"] = 2.into();
+    assert_eq!(told(&stage, &github, &again, "a-3"), "recorded");
+    assert_eq!(stage.status()["production_sha_current"], json!(sha));
+}
+
+/// Somebody ran a failed run once more, and that deployed the commit: production ran it, and the
+/// last word on record was the failure.
+#[test]
+fn a_run_that_is_run_once_more_counts_again() {
+    let stage = stage();
+    let sha = stage.repository.head();
+    let (github, world) = github();
+    world.lock().unwrap().conclusion = None;
+    let payload = verified(&sha, 1, "success");
+    event(&stage, &github, &payload, "b-1").run().whatever_is_said().exit(Exit::Unknown);
+    let dispatched = world.lock().unwrap().runs[1].clone();
+    let attempt = |number: u64, conclusion: &str| {
+        let mut payload = deployed(&dispatched, conclusion);
+        payload["workflow_run"]["run_attempt"] = number.into();
+        told(&stage, &github, &payload, &format!("b-{number}-{conclusion}"))
+    };
+    assert_eq!(attempt(1, "failure"), "recorded");
+    assert_eq!(stage.status()["last_deploy_result"], "failure");
+    assert_eq!(attempt(3, "success"), "recorded");
+    let live = stage.status();
+    assert_eq!(
+        (&live["production_sha_current"], &live["last_deploy_result"]),
+        (&json!(sha), &json!("success"))
+    );
+    // Told late, and about a run that is none of ours.
+    assert_eq!(attempt(2, "failure"), "ignored");
+    let mut other = deployed(&dispatched, "failure");
+    other["workflow_run"]["run_attempt"] = 4.into();
+    other["workflow_run"]["id"] = 40_000_009.into();
+    assert_eq!(told(&stage, &github, &other, "b-4"), "ignored");
+    assert_eq!(stage.status()["last_deploy_result"], "success");
+    stage.govctl("history --verify --limit 1").run().whatever_is_said().exit(Exit::Yes);
 }

@@ -5,32 +5,26 @@ use std::{
     io::{self, Read},
 };
 
-use booty_state::{DeployResult, Sha, VerifiedBy};
+use booty_state::{DeployResult, VerifiedBy};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    attempt,
     commands::{
         deploy, deploy_report,
         event_claim::{Claimed, keys},
+        event_end::ended,
         verify,
     },
     context::Context,
-    dispatch::{self, Record},
-    dispatched::Dispatched,
-    evidence::Evidence,
+    dispatch,
     exit::{CliError, Exit, Kind},
     github::{
         event::{Event, understood},
-        run::WorkflowRun,
         told::{self, News},
     },
-    health::Check,
-    health_args,
     output::{Output, clean},
     project::Project,
-    settle,
     view::short,
 };
 
@@ -144,46 +138,14 @@ fn handled(
             }
             Ok(Exit::Yes)
         }
-        Event::Deployed { sha, run, result, .. } => {
-            report.why = ended(context, project, &sha, &run, &result, out)?;
+        Event::Deployed { sha, run, attempt, result } => {
+            report.why = ended(context, project, &sha, (&run, attempt), &result, out)?;
             if report.why.is_none() {
                 report.action = Action::Recorded;
             }
             Ok(Exit::Yes)
         }
     }
-}
-
-/// Records how the run of a deploy ended. Returns why not, if it is none of ours.
-fn ended(
-    context: &Context,
-    project: &Project,
-    sha: &Sha,
-    run: &WorkflowRun,
-    result: &DeployResult,
-    out: &Output,
-) -> Result<Option<String>, CliError> {
-    // Whoever watches the run holds it, and records the end itself.
-    let lock = attempt::lock(context, project, out)?;
-    let is_open = settle::unknown(context, project, sha)?.contains(sha);
-    let record = match Evidence::of(context, project, sha)? {
-        Evidence::Dispatched(record) if is_open => Some(record),
-        _ => None,
-    };
-    let is_ours =
-        |record: &Record| record.run_id.is_none_or(|id| id == run.id) && run.id > record.after_run;
-    let Some(record) = record.filter(is_ours) else {
-        return Ok(Some("nothing that was dispatched here waits for that run".to_owned()));
-    };
-    let health = health_args::url(None, context)?.map(Check::usual);
-    let (record, health) = (&record, health.as_ref());
-    let dispatched = Dispatched { context, project, sha, record, health, lock: &lock };
-    let concluded = dispatched.conclude(run, result, out)?;
-    lock.release();
-    if let Some(hub) = context.hub(project)? {
-        concluded.tell(context, project, &hub, sha, out);
-    }
-    Ok(None)
 }
 
 fn payload(file: &str) -> Result<Vec<u8>, CliError> {

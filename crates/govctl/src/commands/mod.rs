@@ -14,6 +14,7 @@ pub(crate) mod deploy_report;
 pub(crate) mod doctor;
 pub(crate) mod event;
 pub(crate) mod event_claim;
+mod event_end;
 pub(crate) mod explain;
 pub(crate) mod freeze;
 pub(crate) mod freeze_report;
