@@ -122,7 +122,7 @@ fn an_older_server_is_asked_without_what_it_does_not_know() {
 fn what_github_refuses_is_taken_back_and_can_be_tried_again() {
     let stage = stage();
     let (github, world) = github();
-    for status in [401, 403, 404, 409, 422, 429] {
+    for status in [301, 307, 401, 403, 404, 409, 422, 429] {
         let refusal =
             Reply::json(status, &json!({ "message": "no" })).header("retry-after", "9999");
         world.lock().unwrap().refusal = Some(refusal);

@@ -14,6 +14,7 @@ mod model;
 mod rules;
 mod serving;
 mod serving_badly;
+mod serving_ends;
 mod verifying;
 mod workflows;
 

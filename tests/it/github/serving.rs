@@ -16,12 +16,12 @@ fn start(stage: &Stage, github: &GitHub, options: &str) -> Webhooks {
     Webhooks::start(stage, github.for_run(run))
 }
 
-fn kept(stage: &Stage) -> usize {
+pub(super) fn kept(stage: &Stage) -> usize {
     stage.dir.names("state/webhooks").iter().filter(|name| name.ends_with(".delivery")).count()
 }
 
 /// The commits that were dispatched, in order of their names.
-fn dispatched(github: &GitHub) -> Vec<String> {
+pub(super) fn dispatched(github: &GitHub) -> Vec<String> {
     let asked = github.asked_for("POST", "/dispatches");
     let sha = |body: &Value| body["inputs"]["sha"].as_str().unwrap().to_owned();
     let mut shas: Vec<String> = asked.iter().map(|asked| sha(&asked.body)).collect();

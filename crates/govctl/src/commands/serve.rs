@@ -5,7 +5,10 @@ use std::{
     fmt, fs,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    sync::atomic::{AtomicBool, AtomicUsize},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -122,6 +125,8 @@ pub(crate) fn run(
         memory: Memory::of(4 * usize::try_from(event::LIMIT_BYTES).unwrap_or(usize::MAX / 4)),
         metrics: Metrics::new(),
         open: AtomicUsize::new(0),
+        streams: Mutex::default(),
+        lock: &lock,
     };
     let stopped = server
         .run(listener, &mut signals)

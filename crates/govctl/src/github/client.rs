@@ -203,6 +203,12 @@ impl Client {
         if let Some(wait) = asked_to_wait(status, headers, body) {
             return Cause::Limited { wait };
         }
+        if status.is_redirection() {
+            // As for a repository with a new name. Who sends elsewhere has done nothing.
+            let message =
+                "it is somewhere else now: does --repo or the remote say where?".to_owned();
+            return Cause::Refused { status: status.as_u16(), message };
+        }
         // 408 is what a proxy says that may have passed it on.
         if !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT {
             return Cause::Server { status: status.as_u16() };

@@ -79,6 +79,20 @@ impl<'a> Connection<'a> {
         Connection { stream, read: Vec::new(), deadline }
     }
 
+    /// Whether the client is still there: one that has closed its side waits for no answer.
+    pub(crate) fn is_open(&self) -> bool {
+        let look = || {
+            self.stream.set_nonblocking(true)?;
+            let seen = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false)?;
+            seen
+        };
+        match look() {
+            Ok(seen) => seen > 0,
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        }
+    }
+
     /// Reads the head.
     pub(crate) fn head(&mut self) -> Result<Head, NoRequest> {
         loop {

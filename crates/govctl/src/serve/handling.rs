@@ -3,12 +3,12 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
-    io::{self, ErrorKind, Read, Seek},
+    io::{self, ErrorKind, Read},
     os::unix::process::CommandExt,
     path::PathBuf,
-    process::Command,
+    process::{ChildStdout, Command, Stdio},
     sync::atomic::AtomicBool,
+    thread,
 };
 
 use serde::Deserialize;
@@ -73,8 +73,7 @@ impl Handling {
 
     fn handled(&self, spool: &Spool, id: &Id) -> io::Result<(Ended, Said)> {
         let (name, body) = spool.open(id)?;
-        let mut stdout = tempfile::tempfile()?;
-        let child = Command::new(&self.program)
+        let mut child = Command::new(&self.program)
             .args(&self.options)
             .args(["--json", "event"])
             .arg(format!("--name={}", name.as_str()))
@@ -82,11 +81,15 @@ impl Handling {
             .arg("-")
             .env_remove(SECRET) // It has no use for it.
             .stdin(body)
-            .stdout(stdout.try_clone()?)
+            .stdout(Stdio::piped())
             .process_group(0)
             .spawn()?;
+        let stdout = child.stdout.take();
+        // Beside the watch: what does not fit into a pipe would never end.
+        let reader = thread::Builder::new().spawn(move || stdout.map(said).transpose());
         let ended = process::watch_unless(child, &self.stop)?;
-        Ok((ended, said(&mut stdout)?))
+        let said = reader?.join().map_err(|_| io::Error::other("its answer was not read"))??;
+        Ok((ended, said.unwrap_or_default()))
     }
 
     fn end(&self, id: &Id, ended: Ended, said: Said) -> End {
@@ -125,10 +128,10 @@ fn end(status: u16, outcome: &str, next: Next) -> End {
     End { status, outcome: outcome.to_owned(), deploy: None, next }
 }
 
-fn said(stdout: &mut File) -> io::Result<Said> {
-    stdout.rewind()?;
+fn said(mut stdout: ChildStdout) -> io::Result<Said> {
     let mut bytes = Vec::new();
-    stdout.take(SAID_BYTES).read_to_end(&mut bytes)?;
+    stdout.by_ref().take(SAID_BYTES).read_to_end(&mut bytes)?;
+    io::copy(&mut stdout, &mut io::sink())?;
     // Who was killed has said nothing, and its exit code says the rest.
     Ok(serde_json::from_slice(&bytes).unwrap_or_default())
 }

@@ -53,6 +53,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Open {
     end: Option<End>,
+    /// Somebody was there to hear it.
+    is_told: bool,
     /// How many requests wait for the end.
     listeners: usize,
     tries: u32,
@@ -130,29 +132,38 @@ impl Queue {
     }
 
     /// One has ended. `forget` is called if it need not stay on disk. Returns whether somebody
-    /// is told.
+    /// waits for that.
     pub(crate) fn ended(&self, id: &Id, end: End, forget: impl FnOnce()) -> bool {
         let mut state = self.state();
         state.running -= 1;
         let open = state.open.entry(id.clone()).or_default();
         open.tries += 1;
-        let (is_told, tries) = (open.listeners > 0, open.tries);
-        let retry = end.next == Next::TellOrRetry && !is_told && tries < TRIES;
-        if end.next == Next::Forget || (end.next == Next::TellOrRetry && is_told) {
+        let is_awaited = open.listeners > 0;
+        if end.next == Next::Forget {
             // Before anybody can send it anew: that one would be forgotten.
             forget();
         }
-        if is_told {
+        if is_awaited {
             open.end = Some(end);
-        } else if retry {
-            let wait = self.retry_after.saturating_mul(1 << (tries - 1));
+        } else {
+            self.untold(&mut state, id, end.next);
+        }
+        self.changed.notify_all();
+        is_awaited
+    }
+
+    /// Nobody has heard how it ended: what may be tried again is.
+    fn untold(&self, state: &mut State, id: &Id, next: Next) {
+        let Some(open) = state.open.get_mut(id) else { return };
+        open.end = None;
+        let tries = open.tries;
+        if next == Next::TellOrRetry && tries < TRIES {
+            let wait = self.retry_after.saturating_mul(1 << tries.saturating_sub(1));
             let at = Instant::now() + wait.min(LONG);
             state.later.push((at, id.clone()));
         } else {
             state.open.remove(id);
         }
-        self.changed.notify_all();
-        is_told
     }
 
     /// It could not be kept on disk: every request for it gets this end.
@@ -165,19 +176,23 @@ impl Queue {
 
     /// Waits for the end of an admitted delivery. `None` if that takes too long, or it is time
     /// to stop: then nobody is told about the end.
-    pub(crate) fn wait(&self, id: &Id, limit: Duration) -> Option<End> {
+    ///
+    /// Who `is_there` no more is not told either. `forget` is called if the delivery was on disk
+    /// for that only.
+    pub(crate) fn wait(
+        &self,
+        id: &Id,
+        limit: Duration,
+        is_there: impl Fn() -> bool,
+        forget: impl FnOnce(),
+    ) -> Option<End> {
         let deadline = Instant::now() + limit.min(LONG);
         let mut state = self.state();
         loop {
             let end = state.open.get(id).and_then(|open| open.end.clone());
             let left = deadline.saturating_duration_since(Instant::now());
             if end.is_some() || left.is_zero() || state.is_stopping {
-                if let Some(open) = state.open.get_mut(id) {
-                    open.listeners -= 1;
-                    if open.listeners == 0 && end.is_some() {
-                        state.open.remove(id);
-                    }
-                }
+                self.leave(&mut state, id, end.as_ref(), is_there, forget);
                 return end;
             }
             state = self
@@ -185,6 +200,33 @@ impl Queue {
                 .wait_timeout(state, left)
                 .map_or_else(|it| it.into_inner().0, |it| it.0);
         }
+    }
+
+    /// One of those that waited goes away.
+    fn leave(
+        &self,
+        state: &mut State,
+        id: &Id,
+        end: Option<&End>,
+        is_there: impl Fn() -> bool,
+        forget: impl FnOnce(),
+    ) {
+        let Some(open) = state.open.get_mut(id) else { return };
+        open.listeners -= 1;
+        let Some(end) = end else { return };
+        open.is_told |= is_there();
+        if open.listeners > 0 {
+            return;
+        }
+        if !open.is_told {
+            self.untold(state, id, end.next);
+            self.changed.notify_all();
+            return;
+        }
+        if end.next == Next::TellOrRetry {
+            forget();
+        }
+        state.open.remove(id);
     }
 
     /// From now on nothing is begun, and nobody waits.
@@ -234,10 +276,19 @@ mod tests {
         assert_eq!(queue.admit(&id("a")), Admitted::Known);
         queue.enqueue(&id("a"));
         assert_eq!(queue.next(), Some(id("a")));
-        assert!(queue.wait(&id("a"), Duration::ZERO).is_none());
+        assert!(queue.wait(&id("a"), Duration::ZERO, || true, || panic!("not yet")).is_none());
+        assert!(queue.ended(&id("a"), end(Next::TellOrRetry), || panic!("not yet")));
         let mut forgotten = 0;
-        assert!(queue.ended(&id("a"), end(Next::TellOrRetry), || forgotten += 1));
-        assert_eq!((queue.wait(&id("a"), LONG).unwrap().status, forgotten), (500, 1));
+        let told = queue.wait(&id("a"), LONG, || true, || forgotten += 1);
+        assert_eq!((told.unwrap().status, forgotten), (500, 1));
+        // Who waited has hung up meanwhile.
+        assert_eq!(queue.admit(&id("a")), Admitted::New);
+        queue.enqueue(&id("a"));
+        assert_eq!(queue.next(), Some(id("a")));
+        assert!(queue.ended(&id("a"), end(Next::TellOrRetry), || panic!("it is lost")));
+        queue.wait(&id("a"), LONG, || false, || panic!("it is lost")).unwrap();
+        assert_eq!(queue.next(), Some(id("a")));
+        queue.ended(&id("a"), end(Next::Forget), || {});
         // Nobody listens: it stays, and has its turn again.
         queue.restore(id("b"));
         for _ in 0..TRIES {
@@ -255,7 +306,7 @@ mod tests {
         queue.enqueue(&id("a"));
         queue.stop();
         assert_eq!(queue.next(), None);
-        assert!(queue.wait(&id("a"), LONG).is_none());
+        assert!(queue.wait(&id("a"), LONG, || true, || {}).is_none());
         assert!(queue.is_idle_within(Duration::ZERO));
     }
 }

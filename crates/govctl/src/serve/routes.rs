@@ -13,7 +13,12 @@ use super::{
     server::Server,
     spool::{EventName, Id},
 };
-use crate::{breaker::Breaker, commands::event, github::signature::Signature};
+use crate::{
+    breaker::Breaker,
+    commands::event,
+    exit::{CliError, Kind},
+    github::signature::Signature,
+};
 
 impl Server<'_> {
     /// Reads one request, answers it and ends the connection.
@@ -68,14 +73,17 @@ impl Server<'_> {
             Admitted::New => match self.spool.keep(&id, &name, &body.bytes) {
                 Ok(()) => self.queue.enqueue(&id),
                 Err(error) => {
-                    tracing::error!(delivery = id.as_str(), %error, "cannot keep a delivery");
+                    let error = CliError::from_error(Kind::Broken, &error);
+                    let cause = error.causes.join(": ");
+                    tracing::error!(delivery = id.as_str(), %error, cause, "cannot keep a delivery");
                     let (outcome, next) = ("failed".to_owned(), Next::Forget);
                     self.queue.refuse(&id, End { status: 500, outcome, deploy: None, next });
                 }
             },
         }
         drop(body); // It is on disk, or refused: others may need the memory.
-        Ok(told(&id, self.queue.wait(&id, self.limits.answer)))
+        let forget = || self.spool.forget(&id);
+        Ok(told(&id, self.queue.wait(&id, self.limits.answer, || connection.is_open(), forget)))
     }
 
     /// Well is who can read what was deployed.

@@ -2,11 +2,16 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::{TcpListener, TcpStream},
-    sync::atomic::{AtomicUsize, Ordering},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, Scope},
     time::{Duration, Instant},
 };
+
+use flock_guard::{LockError, LockGuard};
 
 use super::{
     answer::Answer,
@@ -46,6 +51,10 @@ pub(crate) struct Server<'a> {
     pub(crate) memory: Memory,
     pub(crate) metrics: Metrics,
     pub(crate) open: AtomicUsize,
+    /// Connections, so that who only waits on one can be let go.
+    pub(crate) streams: Mutex<Vec<Weak<TcpStream>>>,
+    /// That this is the one server of the state.
+    pub(crate) lock: &'a LockGuard,
 }
 
 /// How a server has stopped.
@@ -69,7 +78,9 @@ impl Server<'_> {
             drop(listener); // Whoever comes now is told at once that nobody is here.
             self.queue.stop();
             let stopped = self.wind_down(signals);
-            Ok(if stopped { Stopped::Gracefully } else { Stopped::Forcibly(signal?) })
+            self.hang_up();
+            let signal = signal?;
+            Ok(if stopped { Stopped::Gracefully } else { Stopped::Forcibly(signal) })
         })
     }
 
@@ -88,7 +99,13 @@ impl Server<'_> {
                 return Ok(signal);
             }
             match listener.accept() {
-                Ok((stream, _)) => self.welcome(scope, stream),
+                Ok((stream, _)) => {
+                    // Who broke it has started another one, or is about to.
+                    if let Err(lost @ LockError::Lost { .. }) = self.lock.check() {
+                        return Err(io::Error::other(lost));
+                    }
+                    self.welcome(scope, stream);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     signals.wait_beside(listener)?;
                 }
@@ -103,6 +120,11 @@ impl Server<'_> {
         if self.connections() > self.limits.connections {
             return self.turn_away(scope, stream, place);
         }
+        let stream = Arc::new(stream);
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.retain(|stream| stream.strong_count() > 0);
+        streams.push(Arc::downgrade(&stream));
+        drop(streams);
         let serve = move || {
             self.answer(&stream);
             drop(place);
@@ -139,6 +161,15 @@ impl Server<'_> {
             let outcome = end.outcome.clone();
             let is_told = self.queue.ended(&id, end, || self.spool.forget(&id));
             tracing::info!(delivery = id.as_str(), outcome, is_told, "a delivery has ended");
+        }
+    }
+
+    /// Reads nothing more: whoever still sends, or only listens, would be waited for to the end of
+    /// his time. What is on its way to him goes on.
+    fn hang_up(&self) {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in streams.iter().filter_map(Weak::upgrade) {
+            stream.shutdown(Shutdown::Read).ok();
         }
     }
 

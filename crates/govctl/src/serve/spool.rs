@@ -77,7 +77,8 @@ impl Spool {
 
     /// Keeps a delivery. Once this returns it survives a power cut.
     pub(crate) fn keep(&self, id: &Id, name: &EventName, body: &[u8]) -> io::Result<()> {
-        atomic_file::replace(self.path(id), &sealed(name, body)).map_err(io::Error::other)
+        let private = atomic_file::Options::new().mode_if_new(0o600);
+        private.replace(self.path(id), &sealed(name, body)).map_err(io::Error::other)
     }
 
     /// Opens one: the name of its event, and a file that goes on with the body.
