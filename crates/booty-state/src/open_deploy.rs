@@ -96,29 +96,22 @@ struct Started {
 
 /// Goes on to a line about the commit.
 fn follow(open: &mut Option<Started>, entry: Entry, line: &str) {
-    let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
     if entry.what == "deploy_started" {
         let link = Link::after(entry.seq, line);
-        let delivery = text(entry.after).unwrap_or_default();
+        let delivery = text(&entry.after).unwrap_or_default();
         let deploy = OpenDeploy { delivery, before: entry.before, command: None, is_whole: true };
         *open = Some(Started { deploy, link, ended_by: BTreeSet::new() });
         return;
     }
     let Some(started) = open else { return };
+    let is_of_it = |value| text(value).unwrap_or_default() == started.deploy.delivery;
     match entry.what.as_str() {
         "command_started" => started.deploy.command = Some(entry.after.unwrap_or_default()),
         // Who wrote the line before has seen since that it must not, and has not.
-        "command_not_started" => {
-            if started.deploy.delivery == text(entry.before).unwrap_or_default() {
-                started.deploy.command = None;
-            }
-        }
+        "command_not_started" if is_of_it(&entry.before) => started.deploy.command = None,
         // Somebody who lost the lock may take back late what another has started since.
-        "deploy_taken_back" => {
-            if started.deploy.delivery == text(entry.after).unwrap_or_default() {
-                *open = None;
-            }
-        }
+        "deploy_taken_back" if is_of_it(&entry.after) => *open = None,
         // What is recorded from elsewhere, even as pending, is about another deploy than this.
         "deploy_finished" | "resolved" | "recorded" => drop(started.ended_by.insert(entry.seq)),
         CHANGE_FAILED => {
