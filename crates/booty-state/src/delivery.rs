@@ -9,7 +9,7 @@ use serde::{
 };
 use state_store::Schema;
 
-use crate::{DeliveryId, DeliveryKey, Repo, Sha, Subject};
+use crate::{DeliveryId, DeliveryKey, Repo, Sha, Subject, key::spelt};
 
 /// The deliveries that were handled, as `delivery_ids.json` holds them, in order of arrival.
 ///
@@ -79,7 +79,17 @@ impl Deliveries {
     /// What handled the delivery, if it was handled.
     #[must_use]
     pub fn find(&self, key: &DeliveryKey) -> Option<&str> {
-        self.0.get(&key.to_string()).map(String::as_str)
+        let key = self.spelt(&key.to_string())?;
+        self.0.get(&key).map(String::as_str)
+    }
+
+    /// The key as it is here, perhaps with another spelling of the repository. Where an old file has
+    /// two, the very one that is asked for comes first.
+    fn spelt(&self, key: &str) -> Option<String> {
+        if self.0.contains_key(key) {
+            return Some(key.to_owned());
+        }
+        spelt(self.0.keys(), key).cloned()
     }
 
     /// Checks and records in one step.
@@ -96,19 +106,19 @@ impl Deliveries {
     /// Records that `id` handled the delivery, whatever was there before. It becomes the
     /// newest.
     pub fn record(&mut self, key: &DeliveryKey, id: &DeliveryId) {
-        let key = key.to_string();
+        self.renew(key.to_string(), id.to_string());
+    }
+
+    fn renew(&mut self, key: String, id: String) {
+        let key = self.spelt(&key).unwrap_or(key);
         self.0.shift_remove(&key);
-        self.0.insert(key, id.to_string());
+        self.0.insert(key, id);
     }
 
     /// Removes the claim of `id` on the delivery: it provably was not handled. Returns
     /// whether there was that claim; a claim of anybody else stays.
     pub fn give_back(&mut self, key: &DeliveryKey, id: &DeliveryId) -> bool {
-        let is_ours = self.find(key) == Some(id.as_str());
-        if is_ours {
-            self.0.shift_remove(&key.to_string());
-        }
-        is_ours
+        self.forget(&key.to_string(), id.as_str())
     }
 
     /// The deliveries, of one repository or all of them, in order of arrival.
@@ -151,23 +161,22 @@ impl Deliveries {
     /// Whether nobody, or another than `id`, handled `key`, as [`DeliveryKey`] prints it. That
     /// somebody did whose id is not on record says nothing new about a key that is.
     pub(crate) fn lacks(&self, key: &str, id: Option<&str>) -> bool {
-        self.0.get(key).is_none_or(|known| id.is_some_and(|id| id != known))
+        let known = self.spelt(key).and_then(|key| self.0.get(&key));
+        known.is_none_or(|known| id.is_some_and(|id| id != known))
     }
 
     /// Adds what was missing; now none is.
     pub(crate) fn complete(&mut self, missing: impl Iterator<Item = (String, String)>) {
         self.accepted();
         for (key, id) in missing {
-            self.0.shift_remove(&key);
-            self.0.insert(key, id);
+            self.renew(key, id);
         }
     }
 
-    /// Takes the claim of `id` away.
-    pub(crate) fn forget(&mut self, key: &str, id: &str) {
-        if self.0.get(key).map(String::as_str) == Some(id) {
-            self.0.shift_remove(key);
-        }
+    /// Takes the claim of `id` away. Returns whether there was that claim.
+    pub(crate) fn forget(&mut self, key: &str, id: &str) -> bool {
+        let key = self.spelt(key).filter(|key| self.0.get(key).is_some_and(|by| by == id));
+        key.is_some_and(|key| self.0.shift_remove(&key).is_some())
     }
 
     fn forget_oldest(&mut self, shelf: &Shelf, count: usize) -> usize {
@@ -198,9 +207,10 @@ impl Shelf {
 
     /// Whether `key` is the key of a delivery on it.
     fn has(&self, key: &str) -> bool {
-        let subject = key.strip_prefix(self.repo.as_str()).and_then(|rest| rest.strip_prefix(':'));
-        subject.is_some_and(|subject| {
-            Subject::is_one(subject) && subject.parse::<Sha>().is_ok() == self.is_of_commits
+        key.split_once(':').is_some_and(|(repo, subject)| {
+            repo.eq_ignore_ascii_case(self.repo.as_str())
+                && Subject::is_one(subject)
+                && subject.parse::<Sha>().is_ok() == self.is_of_commits
         })
     }
 }

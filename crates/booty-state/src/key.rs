@@ -130,6 +130,29 @@ impl DeliveryKey {
     }
 }
 
+/// The spelling in which `key`, as [`DeliveryKey`] prints it, is among `keys`: GitHub takes the name
+/// of a repository in any.
+pub(crate) fn spelt<'a>(
+    mut keys: impl Iterator<Item = &'a String>,
+    key: &str,
+) -> Option<&'a String> {
+    let (repo, subject) = parts(key);
+    keys.find(|known| {
+        let (known_repo, known_subject) = parts(known);
+        known_subject == subject && known_repo.eq_ignore_ascii_case(repo)
+    })
+}
+
+/// `key` as it is compared.
+pub(crate) fn compared(key: &str) -> String {
+    let (repo, subject) = parts(key);
+    format!("{}:{subject}", repo.to_ascii_lowercase())
+}
+
+fn parts(key: &str) -> (&str, &str) {
+    key.split_once(':').unwrap_or((key, ""))
+}
+
 impl FromStr for DeliveryKey {
     type Err = InvalidName;
 

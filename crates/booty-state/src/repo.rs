@@ -1,6 +1,11 @@
 //! Repository names.
 
-use std::{fmt, str::FromStr};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,18 +19,19 @@ use crate::InvalidName;
 ///
 /// # Limits
 ///
-/// Compared letter by letter: `Acme/site` and `acme/site` are two repositories here, as they
-/// are in the files, and one on GitHub. Take the spelling that GitHub gives.
+/// `Acme/site` and `acme/site` are one repository, as they are at GitHub, and so are two `local/` ones.
+/// Each is shown and written as it was given.
 ///
 /// # Examples
 ///
 /// ```
 /// let repo: booty_state::Repo = "acme/web-site".parse()?;
 /// assert_eq!((repo.owner(), repo.name()), ("acme", "web-site"));
+/// assert_eq!(repo, "Acme/Web-Site".parse()?);
 /// assert!("acme/web/site".parse::<booty_state::Repo>().is_err());
 /// # Ok::<(), booty_state::InvalidName>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")))]
 #[serde(try_from = "String", into = "String")]
@@ -58,6 +64,38 @@ impl Repo {
 
     fn parts(&self) -> (&str, &str) {
         self.0.split_once('/').expect("checked when it was made")
+    }
+
+    /// Its letters as they are compared.
+    fn compared(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for Repo {
+    fn eq(&self, other: &Repo) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Repo {}
+
+impl Hash for Repo {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.compared().for_each(|byte| state.write_u8(byte));
+        state.write_u8(0xff);
+    }
+}
+
+impl PartialOrd for Repo {
+    fn partial_cmp(&self, other: &Repo) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Repo {
+    fn cmp(&self, other: &Repo) -> Ordering {
+        self.compared().cmp(other.compared())
     }
 }
 

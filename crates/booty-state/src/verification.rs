@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use state_store::{Change, Document, Key, Schema, Store};
 
-use crate::{DeliveryKey, Moment, Repo, Sha, StateError};
+use crate::{DeliveryKey, Moment, Repo, Sha, StateError, key::spelt};
 
 const KEY: Key = Key::fixed("verifications.json");
 
@@ -106,7 +106,8 @@ impl Verifications {
     /// [`StateError::Store`]: nobody knows whether it was verified.
     pub fn find(&self, repo: &Repo, sha: &Sha) -> Result<Option<VerifiedCommit>, StateError> {
         let results = self.document.load()?.unwrap_or_default().results;
-        Ok(results.get(&DeliveryKey::of(repo, sha).to_string()).cloned())
+        let key = spelt(results.keys(), &DeliveryKey::of(repo, sha).to_string());
+        Ok(key.and_then(|key| results.get(key)).cloned())
     }
 
     /// Records what verifying `sha` here has found: what `failed`, or nothing.
@@ -151,6 +152,7 @@ impl Verifications {
     ) -> Result<bool, StateError> {
         let key = DeliveryKey::of(repo, sha).to_string();
         Ok(self.document.update(|document| {
+            let key = spelt(document.results.keys(), &key).unwrap_or(&key).clone();
             let newest = document.results.get(&key).and_then(|found| found.run);
             if newest.zip(by).is_some_and(|(newest, by)| newest > by) {
                 return Change::Keep(false);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     AuditLog, Deliveries, DeliveryKey, DeployResult, Entry, Keep, ReleaseState, Repo, Sha,
-    StateError, delivery::Shelf, line_first::made,
+    StateError, delivery::Shelf, key::compared, line_first::made,
 };
 
 /// Why the audit log could not tell what a document lacks.
@@ -60,7 +60,7 @@ impl AuditLog {
         // Those that were pruned are not to come back as the newest.
         let mut left = HashMap::new();
         let mut missing = Vec::new();
-        for (key, id) in handled.claimed.into_iter().rev() {
+        for Claimed { key, id } in handled.claimed.into_values().rev() {
             let shelf = key.parse().ok().map(|key| Shelf::of(&key));
             let left = left.entry(shelf).or_insert(keep.limit());
             if *left > 0 && deliveries.lacks(&key, Some(&*id).filter(|id| *id != WITHOUT_ID)) {
@@ -169,14 +169,21 @@ fn transition(entry: &Entry) -> Option<Option<DeployResult>> {
     }
 }
 
-/// The deliveries as the log has seen them, each as [`DeliveryKey`] prints it.
+/// The deliveries as the log has seen them, by their keys as they are compared.
 #[derive(Debug, Default)]
 struct Handled {
     /// In the order in which they were claimed last.
-    claimed: IndexMap<String, String>,
+    claimed: IndexMap<String, Claimed>,
     given_back: HashMap<String, String>,
     /// Which delivery had it before the last start of it.
     before: HashMap<String, Option<String>>,
+}
+
+/// A claim, its key as [`DeliveryKey`] printed it.
+#[derive(Debug)]
+struct Claimed {
+    key: String,
+    id: String,
 }
 
 impl Handled {
@@ -189,7 +196,13 @@ impl Handled {
     }
 
     fn knows(&self, key: &str) -> bool {
-        self.claimed.contains_key(key) || self.given_back.contains_key(key)
+        let key = compared(key);
+        self.claimed.contains_key(&key) || self.given_back.contains_key(&key)
+    }
+
+    /// Who has it now.
+    fn by_whom(&self, key: &str) -> Option<&str> {
+        self.claimed.get(&compared(key)).map(|claim| claim.id.as_str())
     }
 
     fn follow(&mut self, entry: &Entry) {
@@ -200,17 +213,17 @@ impl Handled {
         match (entry.what.as_str(), key) {
             ("deploy_started", Some(key)) => {
                 let before = self.claim(key.clone(), id());
-                self.before.insert(key, before);
+                self.before.insert(compared(&key), before);
             }
-            ("deploy_taken_back", Some(key)) if self.claimed.get(&key) == Some(&id()) => {
-                self.claimed.shift_remove(&key);
-                match self.before.remove(&key).flatten() {
+            ("deploy_taken_back", Some(key)) if self.by_whom(&key) == Some(&id()) => {
+                self.claimed.shift_remove(&compared(&key));
+                match self.before.remove(&compared(&key)).flatten() {
                     Some(before) => drop(self.claim(key, before)),
-                    None => drop(self.given_back.insert(key, id())),
+                    None => drop(self.given_back.insert(compared(&key), id())),
                 }
             }
             ("deploy_finished" | "recorded" | "resolved", Some(key))
-                if !self.claimed.contains_key(&key) =>
+                if self.by_whom(&key).is_none() =>
             {
                 self.claim(key, WITHOUT_ID.to_owned());
             }
@@ -219,9 +232,9 @@ impl Handled {
                 let Some((key, id)) = text("key").zip(text("delivery_id")) else { return };
                 if what != "delivery_given_back" {
                     self.claim(key.to_owned(), id.to_owned());
-                } else if self.claimed.get(key).is_some_and(|by| by == id) {
-                    self.claimed.shift_remove(key);
-                    self.given_back.insert(key.to_owned(), id.to_owned());
+                } else if self.by_whom(key) == Some(id) {
+                    self.claimed.shift_remove(&compared(key));
+                    self.given_back.insert(compared(key), id.to_owned());
                 }
             }
             _ => {}
@@ -230,9 +243,10 @@ impl Handled {
 
     /// Returns who had it before.
     fn claim(&mut self, key: String, id: String) -> Option<String> {
-        self.given_back.remove(&key);
-        let before = self.claimed.shift_remove(&key);
-        self.claimed.insert(key, id);
-        before
+        let one = compared(&key);
+        self.given_back.remove(&one);
+        let before = self.claimed.shift_remove(&one);
+        self.claimed.insert(one, Claimed { key, id });
+        before.map(|claim| claim.id)
     }
 }

@@ -67,6 +67,37 @@ fn the_newest_of_each_repository_stay_and_foreign_keys_stay_always() {
     assert_eq!(Keep::default(), Keep::Newest(1_000));
 }
 
+/// A webhook said `Acme/Shop` and a script `acme/shop`, and the same commit was claimed by each.
+#[test]
+fn a_repository_is_one_in_whatever_letters() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = booty_state::AuditLog::at(dir.path().join("audit.jsonl"));
+    let store = state_store::Store::files(dir.path());
+    let cache = DeliveryCache::new(&store, Keep::default()).witnessed_by(log);
+    assert_eq!(cache.claim(&key("Acme/Shop:9f2c1ab5d0"), &id("1")).unwrap(), Claim::New);
+    let already = Claim::Already { by: "1".to_owned() };
+    let other = key("acme/shop:9f2c1ab5d0");
+    assert_eq!(cache.claim(&other, &id("2")).unwrap(), already);
+    assert_eq!(cache.list(Some(&"ACME/shop".parse().unwrap())).unwrap().len(), 1);
+    cache.record(&other, &id("3")).unwrap();
+    let text = std::fs::read_to_string(dir.path().join("delivery_ids.json")).unwrap();
+    assert!(text.contains("\"Acme/Shop:9f2c1ab5d0\"") && !text.contains("acme/"), "{text}");
+    assert!(cache.give_back(&other, &id("3")).unwrap());
+    // A file of an older version may have both: each is found in its own spelling, and none is new.
+    let both = r#"{"Acme/Shop:9f2c1ab5d0":"1","acme/shop:9f2c1ab5d0":"2"}"#;
+    let mut both: Deliveries = serde_json::from_str(both).unwrap();
+    assert_eq!(
+        (both.find(&other), both.find(&key("Acme/Shop:9f2c1ab5d0"))),
+        (Some("2"), Some("1"))
+    );
+    assert_eq!(both.claim(&key("ACME/SHOP:9f2c1ab5d0"), &id("3")), already);
+    assert!(both.give_back(&other, &id("2")));
+    assert_eq!(both.claim(&other, &id("3")), already);
+    // What is no name of a repository is not folded.
+    assert_eq!(both.claim(&key("acme/shop:Deploy_Run"), &id("4")), Claim::New);
+    assert_eq!(both.claim(&key("acme/shop:deploy_run"), &id("5")), Claim::New);
+}
+
 /// 500 events that needed nothing, each claimed by its id and by its run, had pushed out the claim
 /// of a commit: it was claimed as new a second time.
 #[test]
