@@ -39,6 +39,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) sha: &'a Sha,
     /// A person's order to start the command once more for this commit.
     pub(crate) redeploy: Option<&'a str>,
+    /// The event that it is for.
+    pub(crate) event: Option<&'a str>,
     pub(crate) delivery_id: DeliveryId,
     /// Held from the decision to the recorded result.
     pub(crate) lock: &'a LockGuard,
@@ -104,7 +106,7 @@ impl Attempt<'_> {
         // Whatever can fail without touching anything comes first.
         let mut command = self.command(argv, out)?;
         let intent = self.intent()?;
-        let fence = match intent.declare(self.redeploy, out)? {
+        let fence = match intent.declare(self.redeploy, self.event, out)? {
             Declared::Ours { fence } => fence,
             Declared::LostTo(by) => return Ok(Outcome::LostTo(by)),
         };

@@ -106,7 +106,7 @@ impl Attempt<'_> {
         let goes_back = self.breaking == Breaking::PassedBy;
         let mut record = Record { workflow: file, branch, after_run, run_id: None, goes_back };
         let intent = self.intent()?;
-        if let Declared::LostTo(by) = intent.declare(self.redeploy, out)? {
+        if let Declared::LostTo(by) = intent.declare(self.redeploy, self.event, out)? {
             return Ok(Outcome::LostTo(by));
         }
         if let Some(signal) = signals.arrived() {

@@ -38,17 +38,19 @@ pub(crate) enum Declared {
 const WAITS: &str = "not_started";
 
 impl Intent<'_> {
-    /// Declares the deploy: from here on nobody else starts one of this commit.
+    /// Declares the deploy: from here on nobody else starts one of this commit. The line says
+    /// `why`, if no order to do it once more says so.
     pub(crate) fn declare(
         &self,
         redeploy: Option<&str>,
+        why: Option<&str>,
         out: &Output,
     ) -> Result<Declared, CliError> {
         let mut start = self.entry("deploy_started").changing(
             json!({"command": WAITS, "delivery_id": self.before.as_ref().map(ToString::to_string)}),
             self.delivery_id.to_string(),
         );
-        start.why = redeploy.map(str::to_owned);
+        start.why = redeploy.or(why).map(str::to_owned);
         let fence = self.context.audit().append(&start)?;
         let deliveries = self.context.deliveries();
         let claimed = match redeploy {

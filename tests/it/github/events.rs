@@ -72,6 +72,19 @@ fn a_verified_commit_is_dispatched_and_its_end_recorded() {
     }
 }
 
+/// The claim of a commit was one of `govctl-TOKEN`, and nothing said for which event.
+#[test]
+fn the_audit_log_says_for_which_event_a_commit_was_dispatched() {
+    let stage = stage();
+    let (github, _) = github();
+    let payload = verified(&stage.repository.head(), 17, "success");
+    event(&stage, &github, &payload, "e-17").run().whatever_is_said().exit(Exit::Unknown);
+    let log = stage.dir.read("state/audit.jsonl");
+    let start = log.lines().find(|line| line.contains("\"deploy_started\"")).unwrap();
+    let start: Value = serde_json::from_str(start).unwrap();
+    assert_eq!(start["why"], "event e-17: run 17, attempt 1, has verified it");
+}
+
 #[test]
 fn a_verification_that_failed_dispatches_nothing() {
     let stage = stage();

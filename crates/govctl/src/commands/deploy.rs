@@ -79,7 +79,7 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
         true => Some(dispatch::hub(context, &project, &sha)?),
         false => None,
     };
-    let (report, exit) = decided_and_done(args, context, &project, &sha, hub.as_ref(), out)?;
+    let (report, exit) = decided_and_done(args, context, &project, &sha, hub.as_ref(), None, out)?;
     if report.delivery_id.is_none() {
         // Nothing was tried, so an answer that cannot be given is no answer.
         out.announce(&report)?;
@@ -91,12 +91,14 @@ pub(crate) fn run(args: &DeployArgs, context: &Context, out: &Output) -> Result<
     Ok(exit)
 }
 
-/// Deploys by dispatch on behalf of an event: nobody watches, another event tells the end.
+/// Deploys by dispatch on behalf of an `event`, which the audit log names: nobody watches, another
+/// event tells the end.
 pub(super) fn unwatched(
     context: &Context,
     project: &Project,
     sha: &Sha,
     hub: &Hub,
+    event: &str,
     out: &Output,
 ) -> Result<(Report, Exit), CliError> {
     // As a person would type it, so that every default is the same.
@@ -105,7 +107,7 @@ pub(super) fn unwatched(
         .try_get_matches_from(["--no-wait", sha.as_str()])
         .and_then(|matches| DeployArgs::from_arg_matches(&matches))
         .map_err(|error| CliError::broken("cannot ask for a deploy").because(&error))?;
-    decided_and_done(&args, context, project, sha, Some(hub), out)
+    decided_and_done(&args, context, project, sha, Some(hub), Some(event), out)
 }
 
 /// Decides, acts if that may go out, and tells GitHub if that is where it is deployed.
@@ -115,6 +117,7 @@ fn decided_and_done(
     project: &Project,
     sha: &Sha,
     hub: Option<&Hub>,
+    event: Option<&str>,
     out: &Output,
 ) -> Result<(Report, Exit), CliError> {
     // Held until the result is recorded. A dry run changes nothing and so needs no lock.
@@ -154,6 +157,7 @@ fn decided_and_done(
         argv: &args.command,
         timeout: args.timeout,
         again: again.as_deref(),
+        event,
         breaking: Breaking::Asked,
         health: health.as_ref(),
         hub: hub.map(|hub| (hub, if args.no_wait { Duration::ZERO } else { WATCH })),
@@ -191,6 +195,8 @@ pub(super) struct Order<'a> {
     pub(super) timeout: Option<Duration>,
     /// The order of a person to start the commit although it was handled before.
     pub(super) again: Option<&'a str>,
+    /// The event that it is for.
+    pub(super) event: Option<&'a str>,
     pub(super) breaking: Breaking,
     /// What has to be well afterwards.
     pub(super) health: Option<&'a Check>,
@@ -216,6 +222,7 @@ pub(super) fn carry_out(
         project,
         sha,
         redeploy: order.again,
+        event: order.event,
         delivery_id,
         lock,
         breaking: order.breaking,

@@ -113,7 +113,9 @@ fn handled(
             let by = VerifiedBy { id: run, attempt };
             verify::record(context, project, &sha, Some(by), None)?;
             let hub = dispatch::hub(context, project, &sha)?;
-            let (deploy, exit) = deploy::unwatched(context, project, &sha, &hub, out)?;
+            let event = report.delivery_id.as_deref().unwrap_or("without an id");
+            let event = format!("event {event}: run {run}, attempt {attempt}, has verified it");
+            let (deploy, exit) = deploy::unwatched(context, project, &sha, &hub, &event, out)?;
             report.deploy = Some(deploy);
             Ok(exit)
         }

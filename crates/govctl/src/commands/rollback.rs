@@ -118,6 +118,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
         argv: &args.command,
         timeout: args.timeout,
         again: again.as_deref(),
+        event: None,
         breaking: Breaking::PassedBy,
         health: health.as_ref(),
         hub: hub.as_ref().map(|hub| (hub, if args.no_wait { Duration::ZERO } else { WATCH })),
