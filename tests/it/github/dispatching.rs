@@ -129,7 +129,7 @@ fn what_github_refuses_is_taken_back_and_can_be_tried_again() {
         let error = deploy(&stage, &github, "HEAD").json(Exit::Broken);
         assert_eq!(error["error"]["kind"], "broken", "{error:#}");
     }
-    assert_eq!(dispatches(&github).len(), 6, "nothing but reads is repeated");
+    assert_eq!(dispatches(&github).len(), 8, "nothing but reads is repeated");
     world.lock().unwrap().refusal = None;
     assert_eq!(deploy(&stage, &github, "HEAD").json(Exit::Yes)["outcome"], "success");
     // A workflow that is not there is seen before anything is claimed.

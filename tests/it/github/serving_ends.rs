@@ -63,9 +63,9 @@ fn a_server_whose_lock_was_broken_serves_no_more() {
     let server = start(&stage, &github, "");
     let order = "lock break serve --reason stuck --force";
     stage.govctl(order).run().whatever_is_said().exit(Exit::Yes);
-    server.connect();
+    drop(server.connect());
     let ended = server.victim.wait();
-    ended.stderr_has("cannot go on serving").exit(Exit::Broken);
+    ended.stdout_has("listening").stderr_has("cannot go on serving").exit(Exit::Broken);
 }
 
 /// What a handler says went through a temporary file: without room for one a delivery that had been

@@ -132,6 +132,12 @@ impl Client {
             let body = body.map(|answer| answer.body).unwrap_or_default();
             return Ok(Reply { status, headers, body });
         }
+        if status.is_redirection() {
+            // As for a repository with a new name. Who sends us elsewhere has done nothing.
+            let message = "it is somewhere else now: does --repo or the remote say where?";
+            let (status, message) = (status.as_u16(), message.to_owned());
+            return Err(failed(Cause::Refused { status, message }));
+        }
         let body = body.map(|answer| answer.body).unwrap_or_default();
         Err(failed(self.refused(status, &headers, &body)))
     }
@@ -202,12 +208,6 @@ impl Client {
     fn refused(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Cause {
         if let Some(wait) = asked_to_wait(status, headers, body) {
             return Cause::Limited { wait };
-        }
-        if status.is_redirection() {
-            // As for a repository with a new name. Who sends elsewhere has done nothing.
-            let message =
-                "it is somewhere else now: does --repo or the remote say where?".to_owned();
-            return Cause::Refused { status: status.as_u16(), message };
         }
         // 408 is what a proxy says that may have passed it on.
         if !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT {
