@@ -27,6 +27,7 @@ use crate::{
     exit::CliError,
     git::Git,
     github::{client::Client, hub::Hub, secret::Secret, surroundings::Surroundings},
+    http::Roots,
     project::Project,
 };
 
@@ -116,7 +117,24 @@ impl Context {
                 format!("`GITHUB_API_URL` is `{base}`, which would send the token in the clear");
             return Err(CliError::usage(message).hint("GITHUB_API_URL=https://api.github.com"));
         }
-        Ok(Some(Hub::new(Client::new(base, token), project.repo.clone())))
+        Ok(Some(Hub::new(Client::new(base, token, self.roots()?), project.repo.clone())))
+    }
+
+    /// Who may sign the certificates of servers: those of `$SSL_CERT_FILE` alone, as with other
+    /// programs, else those that are built in.
+    pub(crate) fn roots(&self) -> Result<Roots, CliError> {
+        const VARIABLE: &str = "SSL_CERT_FILE";
+        let Some(path) = self.variables.get(VARIABLE).filter(|path| !path.is_empty()) else {
+            return Ok(Roots::built_in());
+        };
+        let place = Path::new(path).display();
+        let text = fs::read(path).map_err(|error| {
+            CliError::usage(format!("cannot read `{place}`, which `{VARIABLE}` names"))
+                .because(&error)
+        })?;
+        Roots::of_pem(&text).ok_or_else(|| {
+            CliError::usage(format!("`{place}`, which `{VARIABLE}` names, has no certificate"))
+        })
     }
 
     pub(crate) fn git(&self) -> Git {

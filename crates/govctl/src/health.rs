@@ -13,7 +13,7 @@ use std::{
 use booty_state::Sha;
 use ureq::http::Uri;
 
-use crate::http::{self, Answer};
+use crate::http::{self, Answer, Roots};
 
 /// What is asked, and which answers are good ones.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(crate) struct Check {
     pub(crate) statuses: Statuses,
     /// What the body has to contain.
     pub(crate) body: Option<String>,
+    /// Who may sign the certificate of the server.
+    pub(crate) roots: Roots,
 }
 
 /// What came of a check.
@@ -119,7 +121,7 @@ impl Check {
     }
 
     /// As where nobody says otherwise.
-    pub(crate) fn usual(url: Url) -> Check {
+    pub(crate) fn usual(url: Url, roots: Roots) -> Check {
         Check {
             url,
             retries: RETRIES,
@@ -129,12 +131,13 @@ impl Check {
             successes: 1,
             statuses: Statuses(200..=299),
             body: None,
+            roots,
         }
     }
 
     /// Asks once, and returns the good answer.
     pub(crate) fn answer(&self) -> Result<Answer, String> {
-        let answer = fetch(&self.url, self.timeout)?;
+        let answer = fetch(&self.url, self.timeout, &self.roots)?;
         match self.trouble_with(&answer) {
             None => Ok(answer),
             Some(trouble) => Err(trouble),
@@ -148,10 +151,10 @@ impl Check {
         stop: &mut impl FnMut() -> Option<S>,
     ) -> Result<(Option<u16>, Option<String>), S> {
         let (sender, receiver) = mpsc::channel();
-        let url = self.url.clone();
+        let (url, roots) = (self.url.clone(), self.roots.clone());
         // Beside us, because nothing else can leave a question that is being asked.
         thread::spawn(move || {
-            sender.send(fetch(&url, timeout)).ok(); // Nobody listens who has left it.
+            sender.send(fetch(&url, timeout, &roots)).ok(); // Nobody listens who has left it.
         });
         let answer = loop {
             match receiver.recv_timeout(TICK) {
@@ -187,8 +190,9 @@ impl Check {
 /// How often it is looked whether to stop.
 const TICK: Duration = Duration::from_millis(50);
 
-fn fetch(url: &Url, timeout: Duration) -> Result<Answer, String> {
-    let answer = http::agent(timeout).get(&url.0).call().map_err(|error| error.to_string())?;
+fn fetch(url: &Url, timeout: Duration, roots: &Roots) -> Result<Answer, String> {
+    let answer =
+        http::agent(timeout, roots).get(&url.0).call().map_err(|error| error.to_string())?;
     http::read(answer, BODY_BYTES).map_err(|error| error.to_string())
 }
 

@@ -58,8 +58,15 @@ impl HealthArgs {
             successes: self.health_successes,
             statuses: self.health_status.clone(),
             body: self.health_body.as_ref().map(|body| body.replace("{sha}", sha)),
+            roots: context.roots()?,
         }))
     }
+}
+
+/// The check of that address as nobody says otherwise, if there is one.
+pub(crate) fn usual(option: Option<&Url>, context: &Context) -> Result<Option<Check>, CliError> {
+    let Some(url) = url(option, context)? else { return Ok(None) };
+    Ok(Some(Check::usual(url, context.roots()?)))
 }
 
 /// The address of the option, else of the variable.

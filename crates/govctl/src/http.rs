@@ -8,6 +8,7 @@ use std::{
 use ureq::{
     Agent, Body,
     http::{HeaderMap, Response, StatusCode},
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
 /// What a server answered.
@@ -21,14 +22,37 @@ pub(crate) struct Answer {
     pub(crate) is_whole: bool,
 }
 
+/// Who may sign the certificates of servers.
+#[derive(Debug, Clone)]
+pub(crate) struct Roots(RootCerts);
+
+impl Roots {
+    /// Those that are built in, which are Mozilla's.
+    pub(crate) fn built_in() -> Roots {
+        Roots(RootCerts::WebPki)
+    }
+
+    /// Those of a file in PEM, and no other. `None` if there is none in it.
+    pub(crate) fn of_pem(text: &[u8]) -> Option<Roots> {
+        let found = parse_pem(text).map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            // Keys and other things may be beside them; what is not PEM is not ours to guess.
+            _ => None,
+        });
+        let found: Vec<_> = found.flatten().collect();
+        (!found.is_empty()).then(|| Roots(RootCerts::new_with_certs(&found)))
+    }
+}
+
 /// Makes a client whose every request takes `limit` at most, from the look-up of the name to
 /// the last byte of the body.
 ///
 /// Every status is an answer, also that of a redirect: following one would send what was meant
 /// for one server to another, and take that one's word. Proxies are those of the variables
-/// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. The roots of HTTPS are built in.
-pub(crate) fn agent(limit: Duration) -> Agent {
+/// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+pub(crate) fn agent(limit: Duration, roots: &Roots) -> Agent {
     let config = Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(roots.0.clone()).build())
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -76,7 +100,7 @@ mod tests {
 
     /// As [`agent`], and without a proxy that the machine of the test may have.
     fn get(url: &str, limit: Duration, limit_bytes: u64) -> Result<Answer, ureq::Error> {
-        let request = agent(limit).get(url).config().proxy(None).build();
+        let request = agent(limit, &Roots::built_in()).get(url).config().proxy(None).build();
         Ok(read(request.call()?, limit_bytes)?)
     }
 

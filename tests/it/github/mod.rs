@@ -5,6 +5,7 @@ mod breaking_off;
 mod cut_off;
 mod deploy_script;
 mod dispatching;
+mod encrypted;
 mod ending;
 mod events;
 mod going_back;

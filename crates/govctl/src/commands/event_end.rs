@@ -4,8 +4,8 @@ use booty_state::{DeployResult, Sha, Subject};
 
 use crate::{
     attempt, context::Context, dispatch::Record, dispatched::Dispatched, evidence::Evidence,
-    exit::CliError, github::run::WorkflowRun, health::Check, health_args, output::Output,
-    project::Project, settle,
+    exit::CliError, github::run::WorkflowRun, health_args, output::Output, project::Project,
+    settle,
 };
 
 /// Records how an attempt of a run ended. Returns why not, if it is none of ours.
@@ -25,7 +25,7 @@ pub(super) fn ended(
         _ if !is_open => again(context, project, sha, run, attempt)?,
         _ => None,
     };
-    let health = health_args::url(None, context)?.map(Check::usual);
+    let health = health_args::usual(None, context)?;
     let health = health.as_ref();
     let dispatched = record.as_ref().map(|record| Dispatched {
         context,

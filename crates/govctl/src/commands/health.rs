@@ -20,7 +20,8 @@ use crate::{
 ///
 /// Asks until an answer is good, or more of them were bad than --retries allows. Redirects are
 /// not followed: they are answers like every other. With --record the result goes on record, and
-/// production counts as degraded while the last one was bad.
+/// production counts as degraded while the last one was bad. HTTPS believes the authorities that
+/// are built in, or those in $SSL_CERT_FILE alone; a certificate that does not fit is a bad answer.
 ///
 /// Exits 0 when it is healthy, 4 when it is not.
 #[derive(Args, Debug)]
@@ -70,6 +71,7 @@ pub(crate) fn run(args: &HealthArgs, context: &Context, out: &Output) -> Result<
         successes: args.successes,
         statuses: args.expect_status.clone(),
         body: args.expect_body.clone(),
+        roots: context.roots()?,
     };
     let Ok(found) = check.run(|| None::<Infallible>);
     if let Some(project) = &project {

@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     exit::{CliError, Exit, Kind},
     github::run::WorkflowRun,
-    health::{Check, Url},
+    health::Url,
     health_args,
     output::{Output, clean},
     process,
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
     }
     let health = match args.settle_as {
         Some(_) => None,
-        None => health_args::url(args.health_url.as_ref(), context)?.map(Check::usual),
+        None => health_args::usual(args.health_url.as_ref(), context)?,
     };
     let said = args.settle_as.map(DeployResult::from);
     let result = match settle::settle(context, &project, &sha, health.as_ref(), &lock, out)? {

@@ -18,7 +18,7 @@ use crate::{
         headers::{asked_to_wait, next_page},
         secret::Secret,
     },
-    http,
+    http::{self, Roots},
 };
 
 /// The version of the API that the shapes here are of.
@@ -45,6 +45,7 @@ pub(crate) struct Client {
     base: String,
     token: Secret,
     agent: Agent,
+    roots: Roots,
 }
 
 /// An answer with one of the statuses 200 to 299, or 304.
@@ -65,9 +66,9 @@ pub(crate) struct Pages {
 
 impl Client {
     /// A client for the server at `base`, without a slash at its end.
-    pub(crate) fn new(base: &str, token: Secret) -> Client {
+    pub(crate) fn new(base: &str, token: Secret, roots: Roots) -> Client {
         let base = base.trim_end_matches('/').to_owned();
-        Client { base, token, agent: http::agent(LIMIT) }
+        Client { base, token, agent: http::agent(LIMIT, &roots), roots }
     }
 
     /// Reads `path`, which begins with a slash.
@@ -119,7 +120,7 @@ impl Client {
         let failed = |cause| Failure { asked: asked.clone(), cause };
         // A connection of its own: one that was used before may be closed at the other end by
         // now, and a client could then send the request a second time.
-        let mut request = http::agent(LIMIT).post(&self.url(path));
+        let mut request = http::agent(LIMIT, &self.roots).post(&self.url(path));
         for (name, value) in self.headers() {
             request = request.header(name, value);
         }
@@ -167,7 +168,7 @@ impl Client {
                 Err(cause) => cause,
             };
             let wait = match &cause {
-                Cause::Refused { .. } => None,
+                Cause::Refused { .. } | Cause::Untrusted(_) => None,
                 Cause::Limited { wait } => Some(*wait),
                 Cause::NotSent(_) | Cause::Server { .. } | Cause::Lost(_) => {
                     Some(Duration::from_millis(100) * 3_u32.pow(tries))

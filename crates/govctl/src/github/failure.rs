@@ -17,6 +17,8 @@ pub(crate) struct Failure {
 pub(crate) enum Cause {
     /// The request never left: nobody was there to take it.
     NotSent(ureq::Error),
+    /// As above: whoever was there could not prove to be the server.
+    Untrusted(io::Error),
     /// It was refused, with GitHub's word for why. Nothing was done.
     Refused { status: u16, message: String },
     /// As above: we have asked too much, and the wait is longer than our patience.
@@ -31,7 +33,10 @@ impl Failure {
     /// Whether what was asked for provably did not happen.
     pub(crate) fn nothing_happened(&self) -> bool {
         match self.cause {
-            Cause::NotSent(_) | Cause::Refused { .. } | Cause::Limited { .. } => true,
+            Cause::NotSent(_)
+            | Cause::Untrusted(_)
+            | Cause::Refused { .. }
+            | Cause::Limited { .. } => true,
             Cause::Server { .. } | Cause::Lost(_) => false,
         }
     }
@@ -50,9 +55,16 @@ pub(crate) fn cause_of(error: ureq::Error) -> Cause {
     match error {
         error @ ureq::Error::HostNotFound => Cause::NotSent(error),
         ureq::Error::Io(error) if refused(&error) => Cause::NotSent(error.into()),
+        ureq::Error::Io(error) if is_untrusted(&error) => Cause::Untrusted(error),
         // Everything else may have happened after the first byte was on its way.
         error => Cause::Lost(error.into_io()),
     }
+}
+
+/// Whether the handshake ended at the certificate of the server, before a request could be sent.
+fn is_untrusted(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+        && error.to_string().starts_with("invalid peer certificate")
 }
 
 impl fmt::Display for Failure {
@@ -76,6 +88,7 @@ impl fmt::Display for Cause {
                 write!(f, "the rate limit is used up; it begins anew in {} s", wait.as_secs())
             }
             Cause::Server { status } => write!(f, "status {status}"),
+            Cause::Untrusted(error) => write!(f, "nothing was sent: {error}"),
             Cause::Lost(error) => write!(f, "{error}"),
         }
     }
@@ -86,6 +99,9 @@ impl Error for Cause {}
 impl From<Failure> for CliError {
     fn from(failure: Failure) -> CliError {
         let error = CliError::from_error(Kind::Broken, &failure);
+        if matches!(failure.cause, Cause::Untrusted(_)) {
+            return error.hint("for an authority of your own: SSL_CERT_FILE=FILE, in PEM");
+        }
         match failure.status() {
             Some(401) => error.hint("the token is not valid: set GITHUB_TOKEN to one that is"),
             Some(403) => error.hint("the token may not do that: the README lists what it needs"),
@@ -114,5 +130,8 @@ mod tests {
             assert!(!of(cause_of(io::Error::from(kind).into())), "{kind}");
         }
         assert!(!of(cause_of(ureq::Error::ConnectionFailed)));
+        let invalid = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
+        assert!(of(cause_of(invalid("invalid peer certificate: Expired").into())));
+        assert!(!of(cause_of(invalid("invalid body").into())));
     }
 }
