@@ -273,12 +273,23 @@ fn what_was_accepted_survives_a_kill_of_the_server() {
 
 #[test]
 fn in_a_storm_with_a_stop_in_the_middle_each_commit_is_dispatched_once_at_most() {
-    const COMMITS: usize = 20;
-    let (stage, github, _, commits) = busy_stage(COMMITS);
+    storm(20, 200);
+}
+
+#[test]
+#[ignore = "it takes a minute: cargo nextest run -p system-tests --run-ignored only in_a_storm_of_1000_webhooks"]
+fn in_a_storm_of_1000_webhooks_each_commit_is_dispatched_once_at_most() {
+    storm(50, 1000);
+}
+
+/// So many deliveries for so many commits, many of them twice and in any order, by 8 clients; the
+/// server is stopped in the middle, and starts again.
+fn storm(count: usize, deliveries: usize) {
+    let (stage, github, _, commits) = busy_stage(count);
     let mut storm: Vec<(Value, String)> = Vec::new();
-    for number in 0..200 {
-        // 10 of each commit: 5 deliveries of two runs, some under the same id.
-        let (commit, run, copy) = (number % COMMITS, number / COMMITS % 2, number / COMMITS / 2);
+    for number in 0..deliveries {
+        // Of each commit two runs, each delivered as often as there is room, some under the same id.
+        let (commit, run, copy) = (number % count, number / count % 2, number / count / 2);
         let payload = verified(&commits[commit], (commit * 10 + run) as u64, "success");
         storm.push((payload, format!("h-{commit}-{run}-{}", copy / 2)));
     }
@@ -286,7 +297,7 @@ fn in_a_storm_with_a_stop_in_the_middle_each_commit_is_dispatched_once_at_most()
     for last in (1..storm.len()).rev() {
         storm.swap(last, random.below(last as u64 + 1) as usize);
     }
-    let (first, second) = storm.split_at(100);
+    let (first, second) = storm.split_at(deliveries / 2);
     let mut statuses = Vec::new();
     for part in [first, second] {
         let server = start(&stage, &github, "--lock-wait forever --queue 20 --answer-within 1s");
