@@ -152,7 +152,17 @@ fn our_action_decides_and_deploys_in_one_step() {
     let outputs = action(&stage, &deploy, stage.repository.path());
     assert!(!has_failed(&outputs), "{}", said(&outputs));
     assert_eq!(stage.dir.read("words"), "a b|$(touch owned)|");
-    assert!(stage.dir.read("output").contains("\nsuccess\n"));
+    let written = stage.dir.read("output");
+    assert!(written.contains("\nsuccess\n"));
+    // What govctl says as an output can be read from the step.
+    let action = std::fs::read_to_string(our_top().join("action.yml")).unwrap();
+    let names: Vec<&str> =
+        written.lines().filter_map(|line| Some(line.split_once("<<govctl_")?.0)).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let output = format!("value: ${{{{ steps.govctl.outputs.{name} }}}}\n");
+        assert!(action.contains(&output), "action.yml lacks {name}");
+    }
 }
 
 #[test]
