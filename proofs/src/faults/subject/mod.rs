@@ -23,6 +23,8 @@ pub(super) struct Subject {
     pub(super) is_sweep: bool,
     /// The exit code that says that it was done.
     pub(super) yes: i32,
+    /// What it says where that code is another program's, and yet it was not done.
+    pub(super) owns_up: Option<&'static str>,
     /// The directory that it changes.
     pub(super) place: &'static str,
     /// Makes a state that can be lost.
@@ -44,6 +46,7 @@ const PLAIN: Subject = Subject {
     is_strict: false,
     is_sweep: false,
     yes: 0,
+    owns_up: None,
     place: "state",
     prepare: |_| (),
     bystander: |_| None,

@@ -79,6 +79,7 @@ pub(super) const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "breaker run",
+        owns_up: Some("how the command ended is not recorded"),
         prepare: |stage| works(stage, "breaker failure api"),
         run: |stage| stage.govctl("breaker run api -- true"),
         effect: |stage| says(stage, "--json breaker status api", "\"failure_count\": 0,"),
