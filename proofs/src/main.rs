@@ -14,6 +14,7 @@
 mod careless;
 mod crash_states;
 mod damage;
+mod disks;
 mod evidence;
 mod faults;
 mod fuzz;

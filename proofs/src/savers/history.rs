@@ -84,12 +84,16 @@ impl History {
                 tally.violation(|| format!("another attempt was seen under serial {serial}"));
             }
         }
-        tally.count("acknowledged", self.saved.len() as u64);
-        if !self.fenced.is_empty() {
-            tally.count("fenced", self.fenced.len() as u64);
-        }
-        if self.unknown > 0 {
-            tally.count("unknown", self.unknown);
+        self.count_into(tally);
+    }
+
+    /// Counts what was said.
+    pub(crate) fn count_into(&self, tally: &mut Tally) {
+        tally.count("acknowledged", self.count());
+        for (what, count) in [("fenced", self.fenced()), ("unknown", self.unknown)] {
+            if count > 0 {
+                tally.count(what, count);
+            }
         }
     }
 

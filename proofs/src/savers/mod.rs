@@ -1,5 +1,6 @@
 //! Processes that change one document and say so, each word in one write to a pipe.
 
+mod after;
 mod history;
 mod ledger;
 mod mutants;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use state_store::{Breaking, Change, Document, FileBackend, Store, StoreError, Wait};
 
+pub(crate) use after::{forget, look, update};
 pub(crate) use history::History;
 pub(crate) use ledger::{LEDGER, Ledger};
 pub(crate) use mutants::{Flaw, MutantBackend};

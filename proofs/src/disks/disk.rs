@@ -12,7 +12,7 @@ use rustix::thread::UnshareFlags;
 use system_tests::eventually;
 use tempfile::TempDir;
 
-use crate::power_cuts::cutter::Cutter;
+use crate::disks::ioctls::{Ioctls, LoopDevice};
 use crate::quick;
 
 /// A file system, how it is made and mounted, and what of it is cut.
@@ -21,11 +21,19 @@ pub(crate) struct Kind {
     name: &'static str,
     mount_options: &'static str,
     make_options: &'static [&'static str],
-    /// Its disk is cut: a file on an ext4 that is shut down. That ext4 stands for the cache of
-    /// a disk, which keeps what it was told to flush.
-    has_disk_below: bool,
+    disk: Medium,
     /// How much has to fit.
     content_megabytes: u64,
+}
+
+/// What it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Medium {
+    /// Memory. It is the file system that is cut.
+    Memory,
+    /// A disk that is cut: a file on an ext4 that is shut down. That ext4 stands for the cache
+    /// of a disk, which keeps what it was told to flush.
+    Ext4,
 }
 
 impl Kind {
@@ -34,11 +42,11 @@ impl Kind {
         mount_options: &'static str,
         make_options: &'static [&'static str],
     ) -> Kind {
-        Kind { name, mount_options, make_options, has_disk_below: false, content_megabytes: 0 }
+        Kind { name, mount_options, make_options, disk: Medium::Memory, content_megabytes: 0 }
     }
 
     pub(crate) const fn on_a_disk_that_is_cut(self) -> Kind {
-        Kind { has_disk_below: true, ..self }
+        Kind { disk: Medium::Ext4, ..self }
     }
 
     /// For the table.
@@ -46,7 +54,7 @@ impl Kind {
         let options = [self.mount_options, self.make_options.last().copied().unwrap_or_default()];
         let options = options.into_iter().filter(|option| !option.is_empty());
         let words = [self.name].into_iter().chain(options);
-        let words = words.chain(self.has_disk_below.then_some("its disk cut"));
+        let words = words.chain((self.disk == Medium::Ext4).then_some("its disk cut"));
         words.collect::<Vec<_>>().join(", ")
     }
 
@@ -71,49 +79,37 @@ impl Kind {
 pub(crate) struct Disk {
     kind: Kind,
     image: PathBuf,
-    device: Option<PathBuf>,
-    /// What the image is on, if that is what is cut.
-    below: Option<Box<Disk>>,
+    device: Option<LoopDevice>,
+    below: Below,
     at: PathBuf,
     is_mounted: bool,
     _dir: TempDir,
 }
 
+/// What the image is on, if that is what fails.
+#[derive(Debug)]
+enum Below {
+    Memory,
+    Ext4(Box<Disk>),
+}
+
 impl Disk {
     /// Makes one that was never mounted.
-    pub(crate) fn make(kind: Kind) -> Result<Disk, String> {
-        Disk::new(kind).map_err(|error| format!("{error:#}"))
+    pub(crate) fn make(kind: Kind, ioctls: &mut Ioctls) -> Result<Disk, String> {
+        Disk::new(kind, ioctls).map_err(|error| format!("{error:#}"))
     }
 
-    fn new(kind: Kind) -> Result<Disk> {
+    fn new(kind: Kind, ioctls: &mut Ioctls) -> Result<Disk> {
         let dir = quick::dir()?;
         let at = dir.path().join("mounted");
         fs::create_dir(&at)?;
-        let mut below = match kind.has_disk_below {
-            false => None,
-            true => Some(Box::new(Disk::new(kind.below())?)),
-        };
-        let image = match &below {
-            None => dir.path().join("image"),
-            Some(below) => below.at.join("image"),
-        };
-        if let Some(below) = &mut below {
-            below.mount_fresh()?;
-        }
-        // Written once from end to end, so that later writes change no metadata of the file
-        // system below; elsewhere a hole will do.
-        let mut file = File::options().create_new(true).write(true).open(&image)?;
-        match below.is_some() {
-            true => zero(&mut file, kind.megabytes())?,
-            false => file.set_len(kind.megabytes() << 20)?,
-        }
+        let (image, mut below) = Below::image(kind, dir.path(), ioctls)?;
         run(Command::new(format!("mkfs.{}", kind.name))
             .arg("-q")
             .args(kind.make_options)
             .arg(&image))?;
-        file.sync_all()?;
-        drop(file); // Nothing may keep what is below busy.
-        if let Some(below) = &mut below {
+        File::open(&image)?.sync_all()?;
+        if let Below::Ext4(below) = &mut below {
             below.unmount()?;
         }
         Ok(Disk { kind, image, device: None, below, at, is_mounted: false, _dir: dir })
@@ -125,41 +121,39 @@ impl Disk {
     }
 
     /// Mounts it as it is on the device, whatever is in memory of that.
-    pub(crate) fn mount(&mut self, cutter: &mut Cutter) -> Result<()> {
-        if let Some(below) = &mut self.below {
-            below.mount(cutter)?;
+    pub(crate) fn mount(&mut self, ioctls: &mut Ioctls) -> Result<()> {
+        match &mut self.below {
+            Below::Memory => {}
+            Below::Ext4(below) => below.mount(ioctls)?,
         }
-        self.attach()?;
         // A loop device keeps what it has read, and would show a future that never was.
-        cutter.flush(self.device.as_deref().context("it was just attached")?)?;
-        self.mount_fresh()
+        let device = self.attached(ioctls)?;
+        ioctls.flush(device)?;
+        self.mount_fresh(ioctls)
     }
 
-    fn mount_fresh(&mut self) -> Result<()> {
-        self.attach()?;
-        let device = self.device.as_deref().context("it was just attached")?;
+    fn mount_fresh(&mut self, ioctls: &mut Ioctls) -> Result<()> {
+        let device = self.attached(ioctls)?.path.clone();
         let options = CString::new(self.kind.mount_options)?;
         let flags = MountFlags::empty();
-        rustix::mount::mount(device, &self.at, self.kind.name, flags, options.as_c_str())
+        rustix::mount::mount(&device, &self.at, self.kind.name, flags, options.as_c_str())
             .with_context(|| format!("cannot mount {}", self.kind.place()))?;
         self.is_mounted = true;
         Ok(())
     }
 
-    fn attach(&mut self) -> Result<()> {
-        if self.device.is_none() {
-            let words = ["--find", "--show"];
-            let device = run(Command::new("losetup").args(words).arg(&self.image))?;
-            self.device = Some(PathBuf::from(device.trim_end()));
+    fn attached(&mut self, ioctls: &mut Ioctls) -> Result<&LoopDevice> {
+        match &mut self.device {
+            Some(device) => Ok(device),
+            none => Ok(none.insert(ioctls.attach(&self.image)?)),
         }
-        Ok(())
     }
 
     /// Cuts the power: what is not on the device by now is gone.
-    pub(crate) fn cut(&self, cutter: &mut Cutter) -> Result<()> {
-        match &self.below {
-            Some(below) => below.cut(cutter),
-            None => cutter.cut(&self.at),
+    pub(crate) fn cut(&mut self, ioctls: &mut Ioctls) -> Result<()> {
+        match &mut self.below {
+            Below::Memory => ioctls.cut(&self.at),
+            Below::Ext4(below) => below.cut(ioctls),
         }
     }
 
@@ -169,17 +163,35 @@ impl Disk {
             rustix::mount::unmount(&self.at, UnmountFlags::empty()) != Err(rustix::io::Errno::BUSY)
         });
         self.is_mounted = false;
-        if self.below.is_some() {
-            self.detach()?;
+        // What is in memory of a device goes for sure with its last user. Otherwise a busy machine
+        // now and then shows the superblock of an earlier mount.
+        self.device = None;
+        match &mut self.below {
+            Below::Ext4(below) => below.unmount(),
+            Below::Memory => Ok(()),
         }
-        self.below.as_mut().map_or(Ok(()), |below| below.unmount())
     }
+}
 
-    fn detach(&mut self) -> Result<()> {
-        if let Some(device) = self.device.take() {
-            run(Command::new("losetup").arg("--detach").arg(&device))?;
+impl Below {
+    /// A file as long as the disk is to be, and what it is on.
+    fn image(kind: Kind, dir: &Path, ioctls: &mut Ioctls) -> Result<(PathBuf, Below)> {
+        match kind.disk {
+            Medium::Memory => {
+                let image = dir.join("image");
+                create(&image)?.set_len(kind.megabytes() << 20)?;
+                Ok((image, Below::Memory))
+            }
+            Medium::Ext4 => {
+                let mut below = Disk::new(kind.below(), ioctls)?;
+                below.mount_fresh(ioctls)?;
+                let image = below.at.join("image");
+                // Written once from end to end, so that later writes change no metadata of the
+                // file system below.
+                zero(&mut create(&image)?, kind.megabytes())?;
+                Ok((image, Below::Ext4(Box::new(below))))
+            }
         }
-        Ok(())
     }
 }
 
@@ -188,7 +200,6 @@ impl Drop for Disk {
         if self.is_mounted {
             rustix::mount::unmount(&self.at, UnmountFlags::DETACH).ok(); // It goes with the thread.
         }
-        self.detach().ok(); // Best effort: what is left is a device in memory.
     }
 }
 
@@ -197,10 +208,14 @@ impl Drop for Disk {
     deprecated,
     reason = "unsafe is only to share descriptors no more, which is not asked for"
 )]
-pub(crate) fn with_mounts_of_my_own() -> Result<()> {
+pub(super) fn with_mounts_of_my_own() -> Result<()> {
     rustix::thread::unshare(UnshareFlags::NEWNS).context("cannot have mounts of my own")?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change("/", private).context("cannot keep my mounts to myself")
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    File::options().create_new(true).write(true).open(path)
 }
 
 fn zero(file: &mut File, megabytes: u64) -> io::Result<()> {
