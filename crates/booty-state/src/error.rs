@@ -33,6 +33,15 @@ pub enum StateError {
         /// Why the audit log does not tell.
         source: NoWitness,
     },
+    /// The document is missing, with its backup, and the audit log knows that there was something in
+    /// it and cannot tell what. Nothing was changed; a person brings the document back.
+    #[error("`{place}` is missing, and nothing tells what was in it")]
+    Lost {
+        /// The document.
+        place: String,
+        /// Why the audit log does not tell.
+        source: NoWitness,
+    },
     /// The audit log is not what this system wrote. Nothing was changed; a person finds out
     /// what happened to it.
     #[error("line {line} of `{place}` is not what was written")]

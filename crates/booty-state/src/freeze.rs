@@ -91,6 +91,12 @@ impl Freezes {
         id
     }
 
+    /// It was declared with this number, unless that is taken.
+    pub(crate) fn add_as(&mut self, freeze: Freeze) {
+        self.last_id = self.last_id.max(freeze.id.saturating_sub(1));
+        self.add(freeze);
+    }
+
     /// Somebody ends it. Returns it as it is now, or nothing if there is none with that number
     /// that is not over.
     pub fn end(&mut self, id: u64, ended: &Withdrawn) -> Option<Freeze> {

@@ -44,13 +44,20 @@ pub(crate) const KEY: Key = Key::fixed("freezes.json");
 #[derive(Debug, Clone)]
 pub struct FreezeStore {
     document: Document<Freezes>,
+    witness: Option<AuditLog>,
 }
 
 impl FreezeStore {
     /// The freezes in `store`.
     #[must_use]
     pub fn new(store: &Store) -> FreezeStore {
-        FreezeStore { document: store.document(KEY) }
+        FreezeStore { document: store.document(KEY), witness: None }
+    }
+
+    /// Asks `log` which freezes there are once the document is missing with its backup.
+    #[must_use]
+    pub fn witnessed_by(self, log: AuditLog) -> FreezeStore {
+        FreezeStore { witness: Some(log), ..self }
     }
 
     /// Names the document for people.
@@ -63,9 +70,11 @@ impl FreezeStore {
     ///
     /// # Errors
     ///
-    /// [`StateError::Store`]: nobody knows what is frozen.
+    /// [`StateError::Store`], [`StateError::Lost`]: nobody knows what is frozen.
     pub fn load(&self) -> Result<Freezes, StateError> {
-        Ok(self.document.load()?.unwrap_or_default())
+        let mut freezes = self.document.load()?.unwrap_or_default();
+        self.remember(&mut freezes)?;
+        Ok(freezes)
     }
 
     /// [`Freezes::add`], and the number that it was given.
@@ -74,7 +83,10 @@ impl FreezeStore {
     ///
     /// [`StateError::Store`]: it was not declared, except perhaps if the store says *unknown*.
     pub fn add(&self, freeze: &Freeze) -> Result<u64, StateError> {
-        Ok(self.document.update(|freezes| Change::Write(freezes.add(freeze.clone())))?)
+        Ok(self.document.try_update(|freezes| {
+            self.remember(freezes)?;
+            Ok::<_, StateError>(Change::Write(freezes.add(freeze.clone())))
+        })?)
     }
 
     /// As [`add`](FreezeStore::add), after its `line` in `log`, which is about the freeze with the
@@ -91,6 +103,7 @@ impl FreezeStore {
     ) -> Result<Freeze, StateError> {
         let mut first = LineFirst::of(log);
         let added = self.document.try_update(|freezes| {
+            self.remember(freezes)?;
             let id = freezes.add(freeze.clone());
             let added = Freeze { id, ..freeze.clone() };
             first.write(line(&added))?;
@@ -105,9 +118,12 @@ impl FreezeStore {
     ///
     /// [`StateError::Store`]: it was not ended, except perhaps if the store says *unknown*.
     pub fn end(&self, id: u64, ended: &Withdrawn) -> Result<Option<Freeze>, StateError> {
-        Ok(self.document.update(|freezes| match freezes.end(id, ended) {
-            None => Change::Keep(None),
-            ended => Change::Write(ended),
+        Ok(self.document.try_update(|freezes| {
+            self.remember(freezes)?;
+            Ok::<_, StateError>(match freezes.end(id, ended) {
+                None => Change::Keep(None),
+                ended => Change::Write(ended),
+            })
         })?)
     }
 
@@ -126,6 +142,7 @@ impl FreezeStore {
     ) -> Result<Option<Freeze>, StateError> {
         let mut first = LineFirst::of(log);
         let made = self.document.try_update(|freezes| {
+            self.remember(freezes)?;
             let Some(freeze) = freezes.end(id, ended) else {
                 first.take_back(FASTER);
                 return Ok(Change::Keep(None));
@@ -134,5 +151,13 @@ impl FreezeStore {
             Ok(Change::Write(Some(freeze)))
         });
         first.stands_if(made.map_err(StateError::from))
+    }
+
+    fn remember(&self, freezes: &mut Freezes) -> Result<(), StateError> {
+        let Some(log) = self.witness.as_ref().filter(|_| freezes.next_id() == 1) else {
+            return Ok(());
+        };
+        let lost = |source| StateError::Lost { place: self.place(), source };
+        log.remember_freezes(freezes).map_err(lost)
     }
 }

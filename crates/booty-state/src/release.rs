@@ -148,7 +148,9 @@ impl ReleaseState {
 
     /// Whether there is no word about any deploy in it, as in one that was lost.
     pub(crate) fn knows_of_none(&self) -> bool {
-        self.last_deploy_attempt_sha.is_none() && self.deploy_history.is_empty()
+        self.last_deploy_attempt_sha.is_none()
+            && self.production_sha_current.is_none()
+            && self.deploy_history.is_empty()
     }
 
     /// Where the open entry of `sha` is: its last one, if that is pending.

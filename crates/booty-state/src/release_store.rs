@@ -2,7 +2,10 @@
 
 use state_store::{Change, Document, Key, Store};
 
-use crate::{AuditLog, DeployResult, Moment, NoWitness, Owner, ReleaseState, Sha, StateError};
+use crate::{
+    AuditLog, DeployResult, Entry, Moment, NoWitness, Owner, ReleaseState, Sha, StateError,
+    witness::replay,
+};
 
 pub(crate) const KEY: Key = Key::fixed("release.json");
 
@@ -53,7 +56,7 @@ impl ReleaseStore {
 
     /// Asks `log` what the state lacks once it came back from a backup. Without one, or if it
     /// does not tell, the state is then an error until a person has looked. A state that knows
-    /// of no deploy has every one as open that the log has.
+    /// of no deploy is what the log makes of it, as one that was lost with its backup.
     #[must_use]
     pub fn witnessed_by(self, log: AuditLog) -> ReleaseStore {
         ReleaseStore { witness: Some(log), ..self }
@@ -73,6 +76,7 @@ impl ReleaseStore {
     /// - [`StateError::Store`]: the document cannot be read or trusted.
     /// - [`StateError::Foreign`]: it is somebody else's.
     /// - [`StateError::OneChangeOld`]: it lacks a transition, and nothing tells which.
+    /// - [`StateError::Lost`]: it is missing, and the audit log knows of deploys and is damaged.
     pub fn load(&self) -> Result<ReleaseState, StateError> {
         let mut state = self.document.load()?.unwrap_or_default();
         self.check_owner(&state)?;
@@ -187,6 +191,19 @@ impl ReleaseStore {
         self.update(Some(sha), |state| state.abandon(sha))
     }
 
+    /// Makes the change of which a line of the audit log tells that was [cut off](crate::CutOff::Change)
+    /// before it, as of the time of that line. Returns the state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`attempt_started`](ReleaseStore::attempt_started).
+    pub fn redo(&self, line: &Entry) -> Result<ReleaseState, StateError> {
+        self.update(line.sha.as_ref(), |state| {
+            replay(state, line);
+            true
+        })
+    }
+
     /// One update; `transition` says whether it changed anything. Its line about `sha` is in the
     /// log already, and is not to count twice.
     fn update(
@@ -217,14 +234,15 @@ impl ReleaseStore {
         Ok(updated?)
     }
 
-    /// Makes the transition that a state which came back from a backup lacks, and adds what is
-    /// open, but for `sha`, to one that knows of no deploy. Returns whether it may lack a
-    /// transition.
+    /// Makes the transition that a state which came back from a backup lacks, and all of them in
+    /// one that knows of no deploy, but for that of `sha` which is being made. Returns whether it
+    /// may lack a transition.
     fn catch_up(&self, state: &mut ReleaseState, sha: Option<&Sha>) -> Result<bool, StateError> {
         if !state.restored_from_backup {
             if let Some(log) = self.witness.as_ref().filter(|_| state.knows_of_none()) {
                 let repo = self.owner.as_ref().map(|owner| &owner.repo);
-                log.remind(state, repo, sha)?;
+                let remembered = log.remember(state, repo, sha);
+                remembered.map_err(|source| StateError::Lost { place: self.place(), source })?;
             }
             return Ok(false);
         }

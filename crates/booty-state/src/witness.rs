@@ -94,16 +94,7 @@ impl AuditLog {
             }
         };
         for entry in &ours[lost_from..] {
-            let Some(sha) = &entry.sha else { continue };
-            if entry.what == "rolled_back" {
-                state.take_back(sha, entry.why.as_deref(), entry.time);
-            }
-            match transition(entry) {
-                Some(Some(DeployResult::Pending)) => state.attempt_started(sha, entry.time),
-                Some(Some(result)) => state.finished(sha, result, entry.time),
-                Some(None) => drop(state.abandon(sha)),
-                None => {}
-            }
+            replay(state, entry);
         }
         // The outcome that is lost may read like the one before the rollback, and was not gone
         // through again.
@@ -115,12 +106,48 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Adds every open deploy, but for that of `except`, to a `state` that knows of none at all: it
-    /// may have been lost with its backup, and whoever looks after another commit would find
-    /// nothing that is unknown.
-    ///
-    /// A log with a flaw does, too: what it still says was started holds.
-    pub(crate) fn remind(
+    /// Makes of `state`, which knows of no deploy at all, what the log tells: it may have been lost
+    /// with its backup. The last line is left out if it is the one about the change of `except`
+    /// that is being made.
+    pub(crate) fn remember(
+        &self,
+        state: &mut ReleaseState,
+        repo: Option<&Repo>,
+        except: Option<&Sha>,
+    ) -> Result<(), NoWitness> {
+        let entries = match self.testimony() {
+            Ok(entries) => entries,
+            Err(NoWitness::Empty { .. }) => return Ok(()),
+            // What was live cannot be told, and to say that nothing was would let anything out.
+            Err(error) if self.tells_of_success(repo)? => return Err(error),
+            Err(_) => return self.remind(state, repo, except).map_err(untrusted),
+        };
+        let is_ours = |entry: &&Entry| {
+            let is_of_it = repo.is_none_or(|repo| entry.repo.as_ref() == Some(repo));
+            is_of_it && (transition(entry).is_some() || entry.what == "rolled_back")
+        };
+        let mut ours: Vec<&Entry> = entries.iter().filter(is_ours).collect();
+        let is_being_made = |entry: &&&Entry| {
+            let is_first = ["deploy_started", "recorded", "resolved", "rolled_back"];
+            except.is_some() && entry.sha.as_ref() == except && is_first.contains(&&*entry.what)
+        };
+        if ours.last().as_ref().is_some_and(is_being_made) {
+            ours.pop();
+        }
+        ours.iter().for_each(|entry| replay(state, entry));
+        if state.production_sha_current.is_some() || state.last_deploy_result.is_settled() {
+            let log = self.place();
+            tracing::error!(
+                log,
+                "the release state is missing; what the audit log tells takes its place"
+            );
+        }
+        Ok(())
+    }
+
+    /// Adds every open deploy, but for that of `except`: also in a log with a flaw, what it still
+    /// says was started holds.
+    fn remind(
         &self,
         state: &mut ReleaseState,
         repo: Option<&Repo>,
@@ -133,15 +160,42 @@ impl AuditLog {
         Ok(())
     }
 
+    /// Whether any deploy to `repo` has gone well, by a log that may have flaws.
+    fn tells_of_success(&self, repo: Option<&Repo>) -> Result<bool, NoWitness> {
+        let entries = self.entries().and_then(Iterator::collect::<Result<Vec<Entry>, _>>);
+        let went_well = |entry: &Entry| {
+            let is_of_it = repo.is_none_or(|repo| entry.repo.as_ref() == Some(repo));
+            is_of_it && transition(entry) == Some(Some(DeployResult::Success))
+        };
+        Ok(made(entries.map_err(untrusted)?).iter().any(went_well))
+    }
+
     /// All entries whose change may have been made, if not one was changed, removed or moved.
     fn testimony(&self) -> Result<Vec<Entry>, NoWitness> {
-        let untrusted = |error| NoWitness::Untrusted(Box::new(error));
         if self.verify().map_err(untrusted)?.entries == 0 {
             return Err(NoWitness::Empty { log: self.place() });
         }
         let entries = self.entries().map_err(untrusted)?;
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>().map_err(untrusted)?;
         Ok(made(entries))
+    }
+}
+
+fn untrusted(error: StateError) -> NoWitness {
+    NoWitness::Untrusted(Box::new(error))
+}
+
+/// Makes the transition of which an entry tells, if it does.
+pub(crate) fn replay(state: &mut ReleaseState, entry: &Entry) {
+    let Some(sha) = &entry.sha else { return };
+    if entry.what == "rolled_back" {
+        state.take_back(sha, entry.why.as_deref(), entry.time);
+    }
+    match transition(entry) {
+        Some(Some(DeployResult::Pending)) => state.attempt_started(sha, entry.time),
+        Some(Some(result)) => state.finished(sha, result, entry.time),
+        Some(None) => drop(state.abandon(sha)),
+        None => {}
     }
 }
 

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::{
     breaker::Breaker,
     context::{Context, stdin_is_terminal},
+    cut_off,
     exit::{CliError, Kind},
     gate::{self, Waiting},
     health::Check,
@@ -70,7 +71,8 @@ pub(crate) enum Outcome {
     Ran(Ran),
 }
 
-/// Takes the lock that a deploy holds to its end, and says who has it if we must wait.
+/// Takes the lock that a deploy holds to its end, and says who has it if we must wait. What a
+/// kill has left half done is ended then.
 pub(crate) fn lock(
     context: &Context,
     project: &Project,
@@ -83,13 +85,15 @@ pub(crate) fn lock(
         let told = CliError::not_locked(message, &error);
         if told.kind == Kind::Busy { told.hint("govctl status") } else { told }
     };
-    match lock.exclusive(Wait::Never) {
+    let lock = match lock.exclusive(Wait::Never) {
         Err(busy @ LockError::Busy { .. }) if context.lock_wait != Wait::Never => {
             out.note(&format!("waiting: {busy}"));
-            lock.exclusive(context.lock_wait).map_err(failed)
+            lock.exclusive(context.lock_wait).map_err(failed)?
         }
-        taken => taken.map_err(failed),
-    }
+        taken => taken.map_err(failed)?,
+    };
+    cut_off::end(context, project, out)?;
+    Ok(lock)
 }
 
 impl Attempt<'_> {

@@ -152,7 +152,7 @@ impl Context {
     }
 
     pub(crate) fn freezes(&self) -> FreezeStore {
-        FreezeStore::new(&self.store())
+        FreezeStore::new(&self.store()).witnessed_by(self.audit())
     }
 
     pub(crate) fn approvals(&self) -> ApprovalStore {

@@ -191,6 +191,9 @@ impl From<StateError> for CliError {
                     .hint("put a lost delivery back: govctl delivery record OWNER/NAME SHA ID")
                     .hint(about("once nothing is missing", "accept", place))
             }
+            StateError::Lost { .. } => CliError::from_error(Kind::Broken, &error)
+                .hint("what is wrong with the log: govctl history --verify")
+                .hint("bring the document back from a copy, or all of it: govctl state import FILE"),
             other => CliError::broken(other.to_string()).with_causes(chain(other.source())),
         }
     }

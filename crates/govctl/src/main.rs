@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config_file;
 mod context;
+mod cut_off;
 mod dispatch;
 mod dispatched;
 mod doctor;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Commit;
 use super::order::started;
+use super::story;
 
 /// How a deploy ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,18 +52,36 @@ pub(super) enum Breaker {
 /// What a line of the audit log tells. A delivery of a deploy is named by the line of its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
-    Started { commit: Commit, before: Option<String> },
+    Started {
+        commit: Commit,
+        before: Option<String>,
+    },
     Command(Commit),
     Finished(Commit, End),
-    TakenBack { commit: Commit, delivery: String },
+    /// As that, by a later run: whoever saw it end was killed.
+    Found(Commit, End),
+    TakenBack {
+        commit: Commit,
+        delivery: String,
+    },
     RolledBack(Commit),
-    Approved { commit: Commit, until: i64 },
+    Approved {
+        commit: Commit,
+        until: i64,
+    },
     Revoked(Commit),
-    Frozen { id: u64, from: Option<i64>, until: Option<i64> },
+    Frozen {
+        id: u64,
+        from: Option<i64>,
+        until: Option<i64>,
+    },
     Thawed(u64),
     Recorded(Commit, End),
     Resolved(Commit, End),
-    Claimed { commit: Commit, delivery: String },
+    Claimed {
+        commit: Commit,
+        delivery: String,
+    },
 }
 
 /// One durable change. An order is a list of them, and what a kill leaves is the beginning of
@@ -70,6 +89,8 @@ pub(super) enum Told {
 #[derive(Debug, Clone)]
 pub(super) enum Micro {
     Tell(Told),
+    /// The change that a kill has prevented, of a line from then.
+    Redo(i64, Told),
     Claim {
         commit: Commit,
         delivery: String,
@@ -136,9 +157,23 @@ impl Disk {
     }
 
     pub(super) fn apply(&mut self, micro: &Micro, now: i64) {
-        self.remember(self.reminded_by(micro));
+        for (at, told) in self.taken_over_by(micro) {
+            self.follow(&told, at);
+        }
+        self.make(micro, now);
+    }
+
+    /// The change that a line tells of.
+    fn follow(&mut self, told: &Told, at: i64) {
+        if let Some(micro) = story::meant(told) {
+            self.make(&micro, at);
+        }
+    }
+
+    fn make(&mut self, micro: &Micro, now: i64) {
         match micro.clone() {
             Micro::Tell(told) => self.log.push((now, told)),
+            Micro::Redo(at, told) => self.follow(&told, at),
             Micro::Claim { commit, delivery } => drop(self.claims.insert(commit, delivery)),
             Micro::Unclaim(commit) => drop(self.claims.remove(&commit)),
             Micro::Open(commit) => {
@@ -164,7 +199,7 @@ impl Disk {
                 of_it.filter(|given| now < given.until).for_each(|given| given.revoked = true);
             }
             Micro::Freeze { from, until } => {
-                let id = self.next_freeze();
+                let id = self.freezes.last().map_or(1, |freeze| freeze.id + 1);
                 self.freezes.push(Freeze { id, declared: now, from, until, ended: false });
             }
             Micro::Thaw(id) => {
@@ -188,19 +223,89 @@ impl Disk {
         }
     }
 
-    /// What the log adds to a history that knows of no deploy at all before this change is made
-    /// to it: every other commit that it has as open, and when that was started.
-    pub(super) fn reminded_by(&self, micro: &Micro) -> Vec<(Commit, i64)> {
-        let about = match micro {
-            Micro::Open(commit) | Micro::Finish(commit, _) | Micro::Mark(commit) => *commit,
-            _ => return Vec::new(),
-        };
-        let open = if self.tries.is_empty() { self.open_in_log() } else { Vec::new() };
-        open.into_iter().filter(|(commit, _)| *commit != about).collect()
+    /// What the log tells about documents in which nothing was ever written, before this change
+    /// is made to one of them: all of it, but for the line of the change itself.
+    pub(super) fn taken_over_by(&self, micro: &Micro) -> Vec<(i64, Told)> {
+        match micro {
+            Micro::Open(about) | Micro::Finish(about, _) | Micro::Mark(about) => {
+                self.told_of_deploys(Some(*about))
+            }
+            // What was not open was not written.
+            Micro::Abandon(about) => {
+                let told = self.told_of_deploys(Some(*about));
+                let is_open = story::told(&told).open_try(*about).is_some();
+                if is_open { told } else { Vec::new() }
+            }
+            Micro::Freeze { .. } => self.told_of_freezes(true),
+            Micro::Thaw(_) => self.told_of_freezes(false),
+            _ => Vec::new(),
+        }
     }
 
-    fn remember(&mut self, open: Vec<(Commit, i64)>) {
-        self.tries.extend(open.into_iter().map(|(commit, at)| Try { commit, at, end: End::Open }));
+    /// What is known, also where nothing was ever written.
+    pub(super) fn known(&self) -> Disk {
+        let mut known = self.clone();
+        for (at, told) in self.told_of_deploys(None).into_iter().chain(self.told_of_freezes(false))
+        {
+            known.follow(&told, at);
+        }
+        known
+    }
+
+    fn told_of_deploys(&self, own: Option<Commit>) -> Vec<(i64, Told)> {
+        let is_first = |told: &Told| match told {
+            Told::Started { commit, .. } => Some(*commit),
+            Told::Recorded(commit, _) | Told::Resolved(commit, _) | Told::RolledBack(commit) => {
+                Some(*commit)
+            }
+            _ => None,
+        };
+        if !self.tries.is_empty() {
+            return Vec::new();
+        }
+        let of_deploys = |told: &Told| told.is_of_deploys();
+        let mut told: Vec<_> =
+            self.log.iter().filter(|(_, told)| of_deploys(told)).cloned().collect();
+        if own.is_some() && told.last().is_some_and(|(_, last)| is_first(last) == own) {
+            told.pop();
+        }
+        told
+    }
+
+    fn told_of_freezes(&self, is_one_declared: bool) -> Vec<(i64, Told)> {
+        if !self.freezes.is_empty() {
+            return Vec::new();
+        }
+        let of_freezes = |told: &Told| matches!(told, Told::Frozen { .. } | Told::Thawed(_));
+        let mut told: Vec<_> =
+            self.log.iter().filter(|(_, told)| of_freezes(told)).cloned().collect();
+        if is_one_declared {
+            told.pop();
+        }
+        told
+    }
+
+    /// What a kill has left half done, which whoever has the deploy lock next ends first.
+    pub(super) fn half_done(&self) -> Option<Micro> {
+        let known = self.known();
+        let telling = |told: &Told| told.is_of_deploys() || matches!(told, Told::Command(_));
+        let (at, last) = self.log.iter().rev().find(|(_, told)| telling(told)).cloned()?;
+        let newest = known.tries.last();
+        let lacks = match &last {
+            Told::Command(commit) => {
+                let ended = newest.filter(|one| one.commit == *commit && one.end != End::Open);
+                return ended
+                    .filter(|one| one.at >= at)
+                    .map(|one| Micro::Tell(Told::Found(*commit, one.end)));
+            }
+            Told::Recorded(commit, end) | Told::Resolved(commit, end) => {
+                let made = Try { commit: *commit, at, end: *end };
+                !known.tries.contains(&made) && newest.is_none_or(|one| one.at <= at)
+            }
+            Told::RolledBack(commit) => known.marks.get(commit) != Some(&at),
+            _ => false,
+        };
+        lacks.then_some(Micro::Redo(at, last))
     }
 
     fn finish(&mut self, commit: Commit, end: End, now: i64) {
@@ -217,38 +322,15 @@ impl Disk {
         (self.tries[last].end == End::Open).then_some(last)
     }
 
-    /// The commits of which nobody knows how their last deploy ended, oldest first: the history
-    /// says so, or the log where that knows of no deploy at all.
+    /// The commits of which nobody knows how their last deploy ended, oldest first.
     pub(super) fn unknown(&self) -> Vec<Commit> {
-        if self.tries.is_empty() {
-            return self.open_in_log().into_iter().map(|(commit, _)| commit).collect();
-        }
-        let open = self.tries.iter().filter(|one| one.end == End::Open);
+        let known = self.known();
+        let open = known.tries.iter().filter(|one| one.end == End::Open);
         open.map(|one| one.commit).collect()
     }
 
-    /// The commits whose last deploy has no end in the log, and when it was started.
-    fn open_in_log(&self) -> Vec<(Commit, i64)> {
-        let mut since: Vec<(Commit, i64)> = Vec::new();
-        for (at, told) in &self.log {
-            let (commit, is_start) = match told {
-                Told::Started { commit, .. } => (*commit, true),
-                Told::TakenBack { commit, .. } => (*commit, false),
-                Told::Finished(commit, _)
-                | Told::Recorded(commit, _)
-                | Told::Resolved(commit, _) => (*commit, false),
-                _ => continue,
-            };
-            let known = since.iter().position(|(known, _)| *known == commit);
-            let first = known.map(|known| since.remove(known).1).unwrap_or(*at);
-            since.push((commit, if is_start { *at } else { first }));
-        }
-        since.retain(|(commit, _)| self.heard(*commit) == Some(End::Open));
-        since
-    }
-
     pub(super) fn next_freeze(&self) -> u64 {
-        self.freezes.last().map_or(1, |freeze| freeze.id + 1)
+        self.known().freezes.last().map_or(1, |freeze| freeze.id + 1)
     }
 
     pub(super) fn next_line(&self) -> u64 {
@@ -260,9 +342,8 @@ impl Disk {
         let about = |told: &Told| match told {
             Told::Started { commit, .. } | Told::TakenBack { commit, .. } => Some(*commit),
             Told::Command(commit) => Some(*commit),
-            Told::Finished(commit, _) | Told::Recorded(commit, _) | Told::Resolved(commit, _) => {
-                Some(*commit)
-            }
+            Told::Finished(commit, _) | Told::Found(commit, _) => Some(*commit),
+            Told::Recorded(commit, _) | Told::Resolved(commit, _) => Some(*commit),
             _ => None,
         };
         let lines = (1..).zip(&self.log).map(|(seq, (_, told))| (seq, told));
@@ -300,6 +381,7 @@ impl Disk {
                     last = before.take().unwrap_or(last);
                 }
                 Told::Finished(about, end)
+                | Told::Found(about, end)
                 | Told::Recorded(about, end)
                 | Told::Resolved(about, end)
                     if *about == commit =>
@@ -314,7 +396,8 @@ impl Disk {
 
     /// How the last deploy of the commit ended: the history knows, or else the log.
     pub(super) fn word(&self, commit: Commit) -> Option<End> {
-        let last = self.tries.iter().rev().find(|one| one.commit == commit);
+        let known = self.known();
+        let last = known.tries.iter().rev().find(|one| one.commit == commit);
         last.map(|one| one.end).or_else(|| self.heard(commit))
     }
 
@@ -328,7 +411,22 @@ impl Disk {
 impl Told {
     pub(super) fn is_success_of(&self, commit: Commit) -> bool {
         let success = (commit, End::Success);
-        matches!(self, Told::Finished(about, end) | Told::Recorded(about, end)
-            | Told::Resolved(about, end) if (*about, *end) == success)
+        matches!(self, Told::Finished(about, end) | Told::Found(about, end)
+            | Told::Recorded(about, end) | Told::Resolved(about, end)
+            if (*about, *end) == success)
+    }
+
+    /// Whether it says what the release state is to be.
+    fn is_of_deploys(&self) -> bool {
+        matches!(
+            self,
+            Told::Started { .. }
+                | Told::TakenBack { .. }
+                | Told::Finished(..)
+                | Told::Found(..)
+                | Told::Recorded(..)
+                | Told::Resolved(..)
+                | Told::RolledBack(_)
+        )
     }
 }

@@ -106,6 +106,9 @@ impl Reader<'_> {
                 Told::Started { commit: self.sha(entry)?, before }
             }
             "command_started" => Told::Command(self.sha(entry)?),
+            "deploy_finished" if before == "found_afterwards" => {
+                Told::Found(self.sha(entry)?, end(after)?)
+            }
             "deploy_finished" => Told::Finished(self.sha(entry)?, end(after)?),
             "deploy_taken_back" => {
                 let delivery = self.delivery(after.as_str().unwrap_or_default());

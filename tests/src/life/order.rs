@@ -89,9 +89,9 @@ impl Order {
         let plain = |micros, code| Expected { micros, code, reason: None };
         match self.clone() {
             Order::Deploy { commit, command, redeploy } => {
-                let mut plan = Plan::of(disk, now);
-                let unrecorded = is_unrecorded(disk, commit).then_some(commit);
-                plan.settle(disk.unknown().into_iter().chain(unrecorded));
+                let mut plan = Plan::under_lock(disk, now);
+                let unrecorded = is_unrecorded(&plan.disk, commit).then_some(commit);
+                plan.settle(plan.disk.unknown().into_iter().chain(unrecorded));
                 let reason = reason(&plan.disk, commit, now, Ask { redeploy });
                 let is_unknown = is_unrecorded(&plan.disk, commit);
                 let is_ordered = redeploy || is_brought_back(&plan.disk, commit, now);
@@ -106,8 +106,8 @@ impl Order {
                 Expected { micros: plan.micros, code, reason: Some(reason) }
             }
             Order::Rollback { to, command } => {
-                let mut plan = Plan::of(disk, now);
-                plan.settle(disk.unknown());
+                let mut plan = Plan::under_lock(disk, now);
+                plan.settle(plan.disk.unknown());
                 let Some((bad, good, reason)) = way_back(&plan.disk, to, now) else {
                     return plain(plan.micros, 1);
                 };
@@ -143,7 +143,7 @@ impl Order {
                 plain(vec![Micro::Tell(told), Micro::Freeze { from, until }], 0)
             }
             Order::Thaw { id } => {
-                let stands = disk.freezes.iter().any(|freeze| {
+                let stands = disk.known().freezes.iter().any(|freeze| {
                     freeze.id == id && !freeze.ended && freeze.until.is_none_or(|until| now < until)
                 });
                 let micros = vec![Micro::Tell(Told::Thawed(id)), Micro::Thaw(id)];
@@ -156,16 +156,19 @@ impl Order {
                     End::Open => Micro::Open(commit),
                     end => Micro::Finish(commit, end),
                 };
-                plain([told].into_iter().chain(claim).chain([ended]).collect(), 0)
+                let mut plan = Plan::under_lock(disk, now);
+                plan.does([told].into_iter().chain(claim).chain([ended]));
+                plain(plan.micros, 0)
             }
             Order::Resolve { commit, end } => {
-                let mut plan = Plan::of(disk, now);
-                if !is_unrecorded(disk, commit) {
-                    return plain(vec![], 1);
+                let mut plan = Plan::under_lock(disk, now);
+                if !is_unrecorded(&plan.disk, commit) {
+                    return plain(plan.micros, 1);
                 }
+                let before = plan.micros.len();
                 plan.settle([commit]);
                 let code = match end {
-                    _ if !plan.micros.is_empty() => 0,
+                    _ if plan.micros.len() > before => 0,
                     None => 6,
                     Some(end) => {
                         let told = Micro::Tell(Told::Resolved(commit, end));
@@ -194,8 +197,11 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(disk: &Disk, now: i64) -> Plan {
-        Plan { disk: disk.clone(), now, micros: Vec::new() }
+    /// Who has the deploy lock ends first what a kill has left half done.
+    fn under_lock(disk: &Disk, now: i64) -> Plan {
+        let mut plan = Plan { disk: disk.clone(), now, micros: Vec::new() };
+        plan.does(disk.half_done());
+        plan
     }
 
     fn does(&mut self, micros: impl IntoIterator<Item = Micro>) {

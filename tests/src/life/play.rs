@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::chance::{Kill, Step};
-use super::disk::{Disk, End, Micro, Told};
+use super::disk::{Disk, Micro, Told};
 use super::order::{Expected, KILLED, Order, rfc3339};
 use super::world::{Ask, FILES, FORK, POLICY, SIDE, reason};
 use super::{Commit, Flaw, LifeCounts, observed, story};
@@ -168,13 +168,16 @@ impl Play {
         Ok(())
     }
 
-    /// What a first change of a history took over from lines whose own change a kill had prevented.
+    /// The lines that count although a kill had prevented their own change: those that a first
+    /// change of a document took over, and one whose change was made later.
     fn reminded(&self, before: &Disk, micros: &[Micro]) -> Vec<(i64, Told)> {
         let mut disk = before.clone();
         let mut reminded = Vec::new();
         for micro in micros {
-            let open = disk.reminded_by(micro).into_iter();
-            reminded.extend(open.map(|(commit, at)| (at, Told::Recorded(commit, End::Open))));
+            reminded.extend(disk.taken_over_by(micro));
+            if let Micro::Redo(at, told) = micro {
+                reminded.push((*at, told.clone()));
+            }
             disk.apply(micro, self.now);
         }
         reminded
@@ -193,9 +196,10 @@ impl Play {
         let status = self.govctl("status --json").run();
         let json = json(&status)?;
         let sha = |commit: Option<Commit>| commit.map(|commit| self.shas[commit].clone());
+        let known = self.disk.known();
         let unknown: Vec<_> = self.disk.unknown().into_iter().map(|one| sha(Some(one))).collect();
-        let same = json["production_sha_current"] == Value::from(sha(self.disk.current))
-            && json["production_sha_previous"] == Value::from(sha(self.disk.previous))
+        let same = json["production_sha_current"] == Value::from(sha(known.current))
+            && json["production_sha_previous"] == Value::from(sha(known.previous))
             && json["unknown"] == Value::from(unknown);
         if !same {
             return Err(format!("status is wrong\n{}\n{:#?}", status.shown(), self.disk));

@@ -13,7 +13,8 @@ pub(super) fn told(lines: &[(i64, Told)]) -> Disk {
     disk
 }
 
-fn meant(line: &Told) -> Option<Micro> {
+/// The change that a line tells of.
+pub(super) fn meant(line: &Told) -> Option<Micro> {
     Some(match line.clone() {
         Told::Started { commit, .. } => Micro::Open(commit),
         Told::TakenBack { commit, .. } => Micro::Abandon(commit),
@@ -26,6 +27,8 @@ fn meant(line: &Told) -> Option<Micro> {
         Told::Revoked(commit) => Micro::Revoke(commit),
         Told::Frozen { from, until, .. } => Micro::Freeze { from, until },
         Told::Thawed(id) => Micro::Thaw(id),
+        // The first one that saw it end has made that change.
+        Told::Found(..) => return None,
         Told::Command(_) | Told::Claimed { .. } => return None,
     })
 }

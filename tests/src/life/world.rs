@@ -42,6 +42,7 @@ enum Risk {
 
 /// The reason of a decision about a deploy.
 pub(super) fn reason(disk: &Disk, commit: Commit, now: i64, ask: Ask) -> &'static str {
+    let disk = &disk.known();
     let word = disk.word(commit);
     let is_live = disk.current == Some(commit) && matches!(word, Some(End::Success) | None);
     if is_live && !ask.redeploy {
@@ -112,6 +113,7 @@ pub(super) fn way_back(
     named: Option<Commit>,
     now: i64,
 ) -> Option<(Option<Commit>, Commit, &'static str)> {
+    let disk = &disk.known();
     let settled = disk.tries.iter().rev().filter(|one| one.end != End::Open);
     let telling = settled
         .clone()
@@ -145,6 +147,7 @@ pub(super) fn way_back(
 
 /// Whether the commit was claimed or begun, and nothing says how that ended.
 pub(super) fn is_unrecorded(disk: &Disk, commit: Commit) -> bool {
+    let disk = &disk.known();
     match disk.word(commit) {
         Some(end) => end == End::Open,
         None => disk.claims.contains_key(&commit) && disk.current != Some(commit),

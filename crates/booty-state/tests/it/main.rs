@@ -4,6 +4,7 @@
 mod approval;
 mod audit;
 mod audit_end;
+mod cut_off;
 mod damage;
 mod delivery;
 mod directory;

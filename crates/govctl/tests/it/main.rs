@@ -10,6 +10,7 @@ mod audit;
 mod audit_end;
 mod breaker;
 mod config;
+mod cut_off;
 mod delivery;
 mod deploy;
 mod deploys;

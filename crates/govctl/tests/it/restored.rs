@@ -140,3 +140,67 @@ fn what_could_not_be_recorded_is_not_in_what_the_log_tells() {
     assert!(!key.contains(OTHER), "{key}");
     bench.deploy(OTHER, &[], "true").exits(0);
 }
+
+/// Removes a document with its backup.
+fn lose(bench: &Bench, name: &str) {
+    for name in [name.to_owned(), format!("{name}.bak")] {
+        std::fs::remove_file(bench.path().join(STATE).join(name)).ok(); // There is no backup yet.
+    }
+}
+
+/// Once the next commit of high risk went out as the first deploy ever, because the release state
+/// had been removed with its backup, though the audit log knew what was live.
+#[test]
+fn without_the_release_state_the_log_knows_what_is_live() {
+    let (bench, [first, live]) = Bench::with_commits(["a", "b"]);
+    bench.deploy(&first, &[], "true").exits(0);
+    bench.deploy(&live, &[], "true").exits(0);
+    bench.given("db/migrations/1.sql", "drop");
+    let next = bench.commit("db/migrations/1.sql");
+    lose(&bench, "release.json");
+    let check = bench.run(&["check", &next, "--json"]).exits(1).json();
+    assert_eq!(check["reason"], "high_risk_no_approval", "{check:#}");
+    let status = bench.run(&["status", "--json"]).exits(0);
+    assert!(status.stderr().contains("the release state is missing"), "{}", status.stderr());
+    assert_eq!(status.json()["production_sha_current"], live);
+    assert_eq!(status.json()["production_sha_previous"], first);
+    bench.run(&["deploy", &next, "--", "true"]).exits(1);
+    bench.deploy(&next, &[], "true").exits(0);
+    let status = bench.run(&["status", "--json"]).exits(0);
+    assert!(!status.stderr().contains("missing"), "{}", status.stderr());
+    assert_eq!(status.json()["production_sha_previous"], live);
+
+    // A log that was changed knows that something was live, and not what.
+    lose(&bench, "release.json");
+    let log = std::fs::read_to_string(bench.path().join(STATE).join("audit.jsonl")).unwrap();
+    bench.given(
+        &format!("{STATE}/audit.jsonl"),
+        &log.replacen("deploy_started", "d3ploy_started", 1),
+    );
+    let check = bench.run(&["check", &next]).exits(3);
+    assert!(check.stderr().contains("is missing, and nothing tells"), "{}", check.stderr());
+}
+
+/// Once a freeze was over when its document was removed with its backup.
+#[test]
+fn without_their_document_the_log_knows_the_freezes() {
+    let bench = Bench::new();
+    for reason in ["the fair", "the fair of the others"] {
+        bench.run(&["freeze", "add", "--reason", reason, "--until", "2999-01-01"]).exits(0);
+    }
+    bench.run(&["freeze", "end", "1"]).exits(0);
+    let before = bench.run(&["freeze", "list", "--all", "--json"]).exits(0).json();
+    lose(&bench, "freezes.json");
+    let check = bench.run(&["check", SHA, "--json"]).exits(1);
+    assert_eq!(check.json()["reason"], "freeze");
+    assert!(check.stderr().contains("the freezes are missing"), "{}", check.stderr());
+    let after = bench.run(&["freeze", "list", "--all", "--json"]).exits(0).json();
+    assert_eq!(after, before);
+    bench.run(&["freeze", "add", "--reason", "a third"]).exits(0);
+    let list = bench.run(&["freeze", "list", "--json"]).exits(0);
+    assert!(!list.stderr().contains("missing"), "{}", list.stderr());
+    assert_eq!((&list.json()[0]["id"], &list.json()[1]["id"]), (&2.into(), &3.into()));
+    bench.run(&["freeze", "end", "2"]).exits(0);
+    bench.run(&["freeze", "end", "3"]).exits(0);
+    bench.run(&["check", SHA]).exits(0);
+}
