@@ -160,7 +160,12 @@ fn the_end_of_a_run_that_was_cut_off_is_recorded_when_it_comes_again() {
     let address = format!("http://{}/", silent.local_addr().unwrap());
     let checking = event(&stage, &github, &payload, "e-2");
     let victim = checking.env("RELEASE_GOVERNOR_HEALTH_URL", address).start();
-    let _asked = silent.accept().unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let mut asked = None;
+    eventually("it is asked", || {
+        asked = silent.accept().ok();
+        asked.is_some()
+    });
     victim.signal(Signal::KILL);
     victim.wait().killed_by(9);
     let again = event(&stage, &github, &payload, "e-2").run().any_stderr().json(Exit::Yes);
