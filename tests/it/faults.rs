@@ -97,6 +97,25 @@ fn a_deploy_with_a_fault_anywhere_runs_once_at_most_and_says_whether_it_is_known
     }
 }
 
+#[test]
+fn without_another_thread_or_process_a_command_says_so() {
+    let stage = Stage::new();
+    let mut met = 0;
+    for nth in 1..MOST {
+        let check = stage.govctl("check HEAD");
+        let (trace, answer) = injected(check, "clone3", &format!("error=EAGAIN:when={nth}"));
+        let what = format!("clone3 {nth}\n{}\n{}", answer.shown(), trace.text());
+        if !trace.was_hit() {
+            assert_eq!(answer.code(), 0, "{what}");
+            break;
+        }
+        met = nth;
+        assert_eq!(answer.code(), 3, "{what}");
+        assert!(!answer.shown().contains("panicked"), "{what}");
+    }
+    assert!(met > 1, "only met {met}");
+}
+
 /// Lets each of these calls fail, each time it is made, in each way.
 fn sweep(calls: &[&str]) {
     let stage = prepared();

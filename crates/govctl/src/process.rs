@@ -322,8 +322,16 @@ pub(crate) fn capture(mut command: Command, limit: Duration) -> io::Result<Outpu
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let watch = Watch::on(&child);
-    let stdout = drain(child.stdout.take());
-    let stderr = drain(child.stderr.take());
+    let readers = drain(child.stdout.take())
+        .and_then(|stdout| drain(child.stderr.take()).map(|stderr| (stdout, stderr)));
+    let (stdout, stderr) = match readers {
+        Ok(readers) => readers,
+        Err(error) => {
+            kill_process_group(watch.group, Signal::KILL).ok();
+            child.wait()?;
+            return Err(error);
+        }
+    };
     let deadline = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -337,15 +345,18 @@ pub(crate) fn capture(mut command: Command, limit: Duration) -> io::Result<Outpu
         }
         watch.poll(Some(deadline), None)?;
     };
-    let joined = |reader: thread::JoinHandle<io::Result<Vec<u8>>>| {
+    let joined = |reader: Reader| {
         reader.join().unwrap_or_else(|_| Err(io::Error::other("reading its output panicked")))
     };
     Ok(Output { status, stdout: joined(stdout)?, stderr: joined(stderr)? })
 }
 
+type Reader = thread::JoinHandle<io::Result<Vec<u8>>>;
+
 /// Reads a pipe to its end beside the wait, so that a full pipe cannot block the child.
-fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
+fn drain(pipe: Option<impl Read + Send + 'static>) -> io::Result<Reader> {
+    // Where no more threads may be had, `thread::spawn` panics.
+    thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
             pipe.read_to_end(&mut bytes)?;
