@@ -92,6 +92,14 @@ impl Dispatched<'_> {
         }
     }
 
+    /// What GitHub says against that it went well, or did not.
+    pub(crate) fn against(&self, went_well: bool) -> Option<String> {
+        let Ok((_, Some(run))) = self.look() else { return None };
+        let result = run.result()?;
+        let is_otherwise = (result == DeployResult::Success) != went_well;
+        is_otherwise.then(|| format!("GitHub: run {} ended with {result}", run.id))
+    }
+
     /// The run, as GitHub knows it now.
     fn look(&self) -> Result<(Hub, Option<WorkflowRun>), CliError> {
         let hub = hub(self.context, self.project, self.sha)?;

@@ -87,6 +87,28 @@ pub(crate) fn settle(
     Ok(Settled::Unknown { looked_at })
 }
 
+/// What can be proven against the word of a person that the deploy of `sha` ended like this.
+/// Nothing is changed. Only for whoever holds the deploy lock.
+pub(crate) fn against(
+    context: &Context,
+    project: &Project,
+    sha: &Sha,
+    said: &DeployResult,
+    lock: &LockGuard,
+) -> Result<Option<String>, CliError> {
+    let went_well = *said == DeployResult::Success;
+    Ok(match Evidence::of(context, project, sha)? {
+        Evidence::NeverStarted { .. } if went_well => {
+            Some("the audit log: its command was never started".to_owned())
+        }
+        Evidence::Dispatched(record) => {
+            let (record, health) = (&record, None);
+            Dispatched { context, project, sha, record, health, lock }.against(went_well)
+        }
+        _ => None,
+    })
+}
+
 impl Settled {
     /// The deploy of `sha`, if it goes on at GitHub. What runs here is seen by whoever decides.
     pub(crate) fn at_github(&self, sha: &Sha) -> Option<InProgress> {

@@ -118,3 +118,24 @@ fn a_run_that_is_run_once_more_counts_again() {
     assert_eq!(stage.status()["last_deploy_result"], "success");
     stage.govctl("history --verify --limit 1").run().whatever_is_said().exit(Exit::Yes);
 }
+
+/// Once `resolve --as` dropped the word of the person where GitHub said something else, and exited 0.
+#[test]
+fn a_word_that_github_contradicts_changes_nothing_unless_it_is_forced() {
+    let stage = stage();
+    let sha = stage.repository.head();
+    let (github, world) = github();
+    world.lock().unwrap().conclusion = None;
+    run(&stage, &github, "deploy --no-wait HEAD").whatever_is_said().exit(Exit::Unknown);
+    end_of_newest(&mut world.lock().unwrap(), "failure");
+    stage.govctl("status").run().stdout_has(&format!("govctl resolve {sha}\n")).exit(Exit::Yes);
+    let words = format!("resolve {sha} --as success --reason seen");
+    let error = run(&stage, &github, &format!("{words} --json")).json(Exit::No);
+    assert!(
+        error["error"]["causes"][0].as_str().unwrap().contains("ended with failure"),
+        "{error:#}"
+    );
+    assert_eq!(stage.status()["unknown"], json!([sha]));
+    run(&stage, &github, &format!("{words} --force")).whatever_is_said().exit(Exit::Yes);
+    assert_eq!(stage.status()["production_sha_current"], json!(sha));
+}

@@ -26,12 +26,12 @@ use crate::{
 /// that a health check names, as the only one of those on record, is live; GitHub is asked how a
 /// workflow that was dispatched ended, and one that ended well is a success once the address, if
 /// there is one, answers well, as after `govctl deploy`. With --as you say what you have seen on
-/// production.
+/// production. What can be proven against it is told, and nothing is changed (exit 1), unless --force.
 ///
 /// The command of a govctl that was killed with KILL goes on without it. --stop ends it: TERM to
 /// its group, after 10 s KILL. That is a failure unless --as says otherwise.
 ///
-/// Exits 0 once it is settled, 1 if nothing about the commit is unknown, 5 while its command, its
+/// Exits 0 once it is settled, 1 if nothing about the commit is unknown or --as is not so, 5 while its command, its
 /// workflow or another deploy runs, and 6 if it is still unknown.
 #[derive(Args, Debug)]
 pub(crate) struct ResolveArgs {
@@ -46,6 +46,9 @@ pub(crate) struct ResolveArgs {
     /// Stop the command if it still runs
     #[arg(long)]
     stop: bool,
+    /// Record what --as says although something else can be proven
+    #[arg(long, requires_all = ["settle_as", "reason"])]
+    force: bool,
     /// How you know; goes into the audit log
     #[arg(long, value_name = "TEXT", value_parser = reason::parse)]
     reason: Option<String>,
@@ -84,16 +87,29 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
         None => health_args::usual(args.health_url.as_ref(), context)?,
     };
     let said = args.settle_as.map(DeployResult::from);
-    let result = match settle::settle(context, &project, &sha, health.as_ref(), &lock, out)? {
-        Settled::TakenBack | Settled::Live | Settled::Recorded => None,
-        Settled::Running(command) if args.stop => {
-            stop(&sha, &command)?;
-            out.note(&format!("note: stopped {}", clean(&command.to_string())));
-            Some(said.unwrap_or(DeployResult::Failure))
+    let against = match &said {
+        Some(said) => settle::against(context, &project, &sha, said, &lock)?,
+        None => None,
+    };
+    if let (Some(proof), false) = (&against, args.force) {
+        return Err(contradicted(&sha, proof));
+    }
+    let result = if against.is_some() {
+        said
+    } else {
+        match settle::settle(context, &project, &sha, health.as_ref(), &lock, out)? {
+            Settled::TakenBack | Settled::Live | Settled::Recorded => None,
+            Settled::Running(command) if args.stop => {
+                stop(&sha, &command)?;
+                out.note(&format!("note: stopped {}", clean(&command.to_string())));
+                Some(said.unwrap_or(DeployResult::Failure))
+            }
+            Settled::Running(command) => return Err(running(&sha, &command)),
+            Settled::AtGitHub(run) => return Err(running_at_github(&sha, &run)),
+            Settled::Unknown { looked_at } => {
+                Some(said.ok_or_else(|| still_unknown(&sha, looked_at))?)
+            }
         }
-        Settled::Running(command) => return Err(running(&sha, &command)),
-        Settled::AtGitHub(run) => return Err(running_at_github(&sha, &run)),
-        Settled::Unknown { looked_at } => Some(said.ok_or_else(|| still_unknown(&sha, looked_at))?),
     };
     if let Some(result) = result {
         record(args, context, &project, &sha, result)?;
@@ -147,6 +163,16 @@ fn running_at_github(sha: &Sha, run: &WorkflowRun) -> CliError {
     let url = run.html_url.as_deref().unwrap_or_default();
     error.causes.push(format!("GitHub: run {} has not ended: {url}", run.id));
     error.hint(format!("wait for its end, or cancel it at GitHub, then: govctl resolve {sha}"))
+}
+
+fn contradicted(sha: &Sha, proof: &str) -> CliError {
+    let message =
+        format!("that is not how the deploy of {} ended; nothing was changed", sha.short());
+    let mut error = CliError::new(Kind::Refused, message);
+    error.causes.push(proof.to_owned());
+    error
+        .hint(format!("govctl resolve {sha}"))
+        .hint("if you know better: the same with --force and a --reason")
 }
 
 fn still_unknown(sha: &Sha, looked_at: Vec<String>) -> CliError {

@@ -255,7 +255,9 @@ impl fmt::Display for Report {
                 "\n{BAD}UNKNOWN{BAD:#}  the deploy of {} was cut off and nobody has said how it ended",
                 sha.short()
             )?;
-            writeln!(f, "  look at production, then say what you saw, one of:")?;
+            writeln!(f, "  to settle what can be proven, as by GitHub how its run ended:")?;
+            writeln!(f, "  govctl resolve {sha}")?;
+            writeln!(f, "  else look at production, then say what you saw, one of:")?;
             for word in ["success", "failure"] {
                 writeln!(f, "  govctl resolve {sha} --as {word} --reason \"...\"")?;
             }

@@ -240,3 +240,24 @@ fn a_word_that_is_no_conclusion_settles_nothing() {
     assert_eq!(status["unknown"], serde_json::json!([SHA]));
     bench.run(&["record", SHA, "cancelled"]).exits(0);
 }
+
+/// Once `resolve --as success` of a deploy whose command had never started took the deploy back, and
+/// exited 0: the word of the person was gone.
+#[test]
+fn a_word_against_what_can_be_proven_changes_nothing() {
+    let bench = Bench::new();
+    bench.deploy(SHA, &[], "true").exits(0);
+    let log = std::fs::read_to_string(bench.path().join(".booty/state/audit.jsonl")).unwrap();
+    // Cut off right after the line of the start.
+    let start = format!("{}\n", log.lines().next().unwrap());
+    bench.given("new/audit.jsonl", &start);
+    let resolve = ["--state-dir", "new", "resolve", SHA, "--as", "success", "--reason", "r"];
+    let ran = bench.run(&resolve).exits(1);
+    assert!(ran.stderr().contains("its command was never started"), "{}", ran.stderr());
+    assert_eq!(std::fs::read_to_string(bench.path().join("new/audit.jsonl")).unwrap(), start);
+    assert!(!bench.path().join("new/release.json").exists());
+    bench.run(&[&resolve[..], &["--force"]].concat()).exits(0);
+    let status = bench.run(&["--state-dir", "new", "status", "--json"]).exits(0).json();
+    assert_eq!(status["production_sha_current"], SHA);
+    bench.run(&["resolve", SHA, "--as", "success", "--force"]).exits(2);
+}
