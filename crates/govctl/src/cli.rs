@@ -73,8 +73,15 @@ pub(crate) struct Global {
     /// Do not tell GitHub Actions: no outputs, no summary, no annotation
     #[arg(long, global = true)]
     pub(crate) no_github: bool,
+    // Not 0, which would be a yes.
     /// The exit code for HOLD
-    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(1..)
+    )]
     pub(crate) hold_exit_code: u8,
 }
 

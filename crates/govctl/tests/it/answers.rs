@@ -70,6 +70,8 @@ fn another_exit_code_for_hold_can_be_asked_for() {
     let bench = Bench::new();
     bench.given("paths", "db/migrations/1.sql\n");
     bench.run(&["check", SHA, "--paths-from", "paths", "--hold-exit-code", "42"]).exits(42);
+    // That would be a yes: a pipeline that took it for one let a held commit out.
+    bench.run(&["check", SHA, "--paths-from", "paths", "--hold-exit-code", "0"]).exits(2);
 }
 
 #[test]
