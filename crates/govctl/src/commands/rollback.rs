@@ -127,7 +127,7 @@ pub(crate) fn run(args: &RollbackArgs, context: &Context, out: &Output) -> Resul
     report.deploy.note_unknown(&exit);
     lock.release();
     report.deploy.tell(context, &project, hub.as_ref(), &way.good, out);
-    let exit = exit?;
+    let exit = exit.inspect_err(|_| report.say_taken_back(out))?;
     out.report_done(&report);
     out.announce_done(&report);
     Ok(exit)
@@ -220,6 +220,16 @@ pub(crate) struct Report {
     deploy: deploy_report::Report,
     /// The commit that was taken back and is held from now on; `null` if none was.
     rolled_back: Option<Sha>,
+}
+
+impl Report {
+    /// Beside an error, which takes the place of the report.
+    fn say_taken_back(&self, out: &Output) {
+        if let Some(bad) = &self.rolled_back {
+            let bad = bad.short();
+            out.note(&format!("note: {bad} is taken back, and held until somebody approves it"));
+        }
+    }
 }
 
 impl fmt::Display for Report {

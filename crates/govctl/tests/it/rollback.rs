@@ -211,3 +211,13 @@ fn it_works_where_git_has_lost_the_commit_that_is_live() {
     let back = rollback(&bench, "10:22:00", &["--to", &good]).exits(0).json();
     assert_eq!(back["sha"], json!(good));
 }
+
+/// Once a rollback whose command could not be started held the bad commit from then on, and did not
+/// say so.
+#[test]
+fn a_rollback_that_cannot_start_says_that_the_bad_commit_is_held() {
+    let (bench, [_, bad, _]) = two_live();
+    let back = at(&bench, "10:20:00", &["rollback", "--", "/no/such"]).exits(3);
+    let told = format!("{} is taken back, and held", &bad[..7]);
+    assert!(back.stderr().contains(&told), "{}", back.stderr());
+}
