@@ -227,7 +227,7 @@ pub(crate) fn watch_unless(mut child: Child, told: &AtomicBool) -> io::Result<En
 }
 
 /// How long after the first signal another one means: now.
-const INSISTING: Duration = Duration::from_secs(1);
+pub(crate) const INSISTING: Duration = Duration::from_secs(1);
 
 /// Ends the whole group: TERM, then KILL when the leader has not gone after the grace time or
 /// somebody insists, or right after it has, for those that stayed behind. Returns how the

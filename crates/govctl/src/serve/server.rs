@@ -21,7 +21,12 @@ use super::{
     queue::Queue,
     spool::Spool,
 };
-use crate::{context::Context, github::secret::Secret, process::Signals, project::Project};
+use crate::{
+    context::Context,
+    github::secret::Secret,
+    process::{INSISTING, Signals},
+    project::Project,
+};
 
 /// What a request and the server may take.
 #[derive(Debug, Clone, Copy)]
@@ -190,9 +195,6 @@ impl Server<'_> {
 
 /// How often it is looked whether somebody insists.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// How long after the first signal another one means: now.
-const INSISTING: Duration = Duration::from_secs(1);
 
 /// One of so many connections, until it is dropped.
 #[derive(Debug)]
