@@ -64,7 +64,8 @@ fn what_nobody_has_fetched_is_compared_by_github() {
     stage.govctl(&format!("record {live} success")).run().whatever_is_said().exit(Exit::Yes);
     let compared = compared("ahead", &json!([file("docs/a.md")]));
     let hub = GitHub::saying([compared]);
-    for (base, commit) in [(live.as_str(), NEW), (LIVE, live.as_str())] {
+    let next = stage.repository.commit("shop.txt", "open");
+    for (base, commit) in [(live.as_str(), NEW), (LIVE, next.as_str())] {
         stage.govctl(&format!("record {base} success")).run().whatever_is_said().exit(Exit::Yes);
         let payload = super::events::verified(commit, 1, "success").to_string();
         let event = stage.govctl("event --json --name workflow_run -").stdin(payload.as_bytes());
@@ -76,7 +77,6 @@ fn what_nobody_has_fetched_is_compared_by_github() {
     }
     // What git knows it compares itself.
     stage.govctl(&format!("record {live} success")).run().whatever_is_said().exit(Exit::Yes);
-    let next = stage.repository.commit("shop.txt", "open");
     let check = stage.govctl(&format!("check --json {next}"));
     assert_eq!(github.for_run(check).run().any_stderr().json(Exit::Yes)["reason"], "allow_low");
     assert!(github.asked().is_empty());

@@ -1,5 +1,6 @@
 //! `serve`: a delivery is handled once, however it comes and however the server ends.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -173,6 +174,8 @@ fn a_broken_configuration_loses_no_delivery() {
     let failed = "govctl_deliveries_total{outcome=\"failed\"}";
     eventually("it was tried", || server.metric(failed) > 0);
     assert_eq!(kept(&stage), 1);
+    let kept_file = stage.state().join("webhooks/i-1.delivery");
+    assert_eq!(kept_file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     std::fs::write(&file, good).unwrap();
     eventually("it is dispatched", || dispatched(&github).len() == 1);
     eventually("it is forgotten", || kept(&stage) == 0);
