@@ -132,6 +132,11 @@ impl Tally {
         *self.counts.entry(what).or_default() += count;
     }
 
+    /// How many attempts there are so far.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.tried
+    }
+
     /// How many violations there are so far.
     pub(crate) fn violations(&self) -> u64 {
         self.violations

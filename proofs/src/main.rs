@@ -11,10 +11,12 @@
     reason = "a table for the person who asked for it"
 )]
 
+mod block_cuts;
 mod careless;
 mod crash_states;
 mod damage;
 mod disks;
+mod dying_device;
 mod evidence;
 mod faults;
 mod fuzz;
@@ -52,6 +54,8 @@ const PROOFS: &[Proof] = &[
     killed::PROOF,
     life::PROOF,
     power_cuts::PROOF,
+    block_cuts::PROOF,
+    dying_device::PROOF,
     lock::PROOF,
     schedules::PROOF,
     long_run::PROOF,

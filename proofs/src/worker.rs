@@ -7,13 +7,17 @@ use anyhow::{Context, Error, Result, bail};
 use atomic_file::ReplaceError;
 use state_store::StoreError;
 
-use crate::{careless, crash_states, faults, killed, long_run, power_cuts, savers};
+use crate::{
+    careless, crash_states, disks, dying_device, faults, killed, long_run, power_cuts, savers,
+};
 
 /// What this program can be told to do. The words are whatever the proof gave it.
 type Job = fn(words: &[String]) -> Result<()>;
 
 const JOBS: &[(&str, Job)] = &[
     (careless::CARELESS, careless::careless),
+    (disks::WATCHED_DISK, disks::be_watched_disk),
+    (dying_device::BUSYBODY, dying_device::keep_busy),
     (power_cuts::CLAIMER, power_cuts::claim),
     (long_run::ALLOCATOR, long_run::allocate),
     (savers::READER, savers::read),

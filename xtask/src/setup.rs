@@ -18,6 +18,16 @@ const TOOLS: &[Tool] = &[
         needed_by: "tests that compare commits, and `tidy`",
     },
     Tool {
+        program: "/usr/sbin/mkfs.btrfs",
+        debian_package: "btrfs-progs",
+        needed_by: "proofs on Btrfs; each makes its own",
+    },
+    Tool {
+        program: "/usr/sbin/mkfs.xfs",
+        debian_package: "xfsprogs",
+        needed_by: "proofs on XFS; each makes its own",
+    },
+    Tool {
         program: "redis-server",
         debian_package: "redis-server",
         needed_by: "tests of sessions on a server; each starts its own",
@@ -74,7 +84,7 @@ fn missing() -> Vec<&'static Tool> {
     TOOLS.iter().filter(|tool| !is_there(tool.program)).collect()
 }
 
-/// A program with a path need not be on the search path, and `sshd` knows no `--version`.
+/// A program with a path need not be on the search path, and some know no `--version`.
 fn is_there(program: &str) -> bool {
     match program.starts_with('/') {
         true => process::works(&["test", "-x", program]),

@@ -9,10 +9,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
-use system_tests::eventually;
+use system_tests::{Random, eventually};
 use tempfile::TempDir;
 
 use crate::disks::ioctls::{Ioctls, LoopDevice};
+use crate::disks::watched::WatchedDisk;
 use crate::quick;
 
 /// A file system, how it is made and mounted, and what of it is cut.
@@ -34,6 +35,8 @@ enum Medium {
     /// A disk that is cut: a file on an ext4 that is shut down. That ext4 stands for the cache
     /// of a disk, which keeps what it was told to flush.
     Ext4,
+    /// A disk that sees every write, and fails them from one on.
+    Watched,
 }
 
 impl Kind {
@@ -47,6 +50,10 @@ impl Kind {
 
     pub(crate) const fn on_a_disk_that_is_cut(self) -> Kind {
         Kind { disk: Medium::Ext4, ..self }
+    }
+
+    pub(crate) const fn on_a_watched_disk(self) -> Kind {
+        Kind { disk: Medium::Watched, ..self }
     }
 
     /// For the table.
@@ -74,6 +81,9 @@ impl Kind {
     }
 }
 
+/// A disk that is to die does so at one of so many writes.
+const WRITES_UNTIL_DEATH: u64 = 200;
+
 /// One of them, with its own directory to be mounted at.
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -91,6 +101,7 @@ pub(crate) struct Disk {
 enum Below {
     Memory,
     Ext4(Box<Disk>),
+    Watched(WatchedDisk),
 }
 
 impl Disk {
@@ -125,6 +136,7 @@ impl Disk {
         match &mut self.below {
             Below::Memory => {}
             Below::Ext4(below) => below.mount(ioctls)?,
+            Below::Watched(below) => below.mend()?,
         }
         // A loop device keeps what it has read, and would show a future that never was.
         let device = self.attached(ioctls)?;
@@ -149,11 +161,21 @@ impl Disk {
         }
     }
 
-    /// Cuts the power: what is not on the device by now is gone.
-    pub(crate) fn cut(&mut self, ioctls: &mut Ioctls) -> Result<()> {
+    /// Cuts the power: what is not on the device by now is gone. Or lets the disk die within
+    /// some writes.
+    pub(crate) fn cut(&mut self, ioctls: &mut Ioctls, random: &mut Random) -> Result<()> {
         match &mut self.below {
             Below::Memory => ioctls.cut(&self.at),
-            Below::Ext4(below) => below.cut(ioctls),
+            Below::Ext4(below) => below.cut(ioctls, random),
+            Below::Watched(below) => below.die_in(random.below(WRITES_UNTIL_DEATH)),
+        }
+    }
+
+    /// The disk below, which sees every write.
+    pub(crate) fn watched(&mut self) -> &mut WatchedDisk {
+        match &mut self.below {
+            Below::Watched(below) => below,
+            _ => panic!("it was not made on a watched disk"),
         }
     }
 
@@ -168,7 +190,7 @@ impl Disk {
         self.device = None;
         match &mut self.below {
             Below::Ext4(below) => below.unmount(),
-            Below::Memory => Ok(()),
+            Below::Memory | Below::Watched(_) => Ok(()),
         }
     }
 }
@@ -190,6 +212,10 @@ impl Below {
                 // file system below.
                 zero(&mut create(&image)?, kind.megabytes())?;
                 Ok((image, Below::Ext4(Box::new(below))))
+            }
+            Medium::Watched => {
+                let below = WatchedDisk::start(kind.megabytes())?;
+                Ok((below.image(), Below::Watched(below)))
             }
         }
     }

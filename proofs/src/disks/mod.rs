@@ -4,20 +4,41 @@ mod disk;
 mod ioctls;
 mod servant;
 mod updates;
+mod watched;
 
 use std::thread;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Tally};
+use crate::proof::Effort;
 
 pub(crate) use disk::{Disk, Kind};
 pub(crate) use ioctls::Ioctls;
-pub(crate) use updates::{Trials, cut_team};
+pub(crate) use updates::{CAUGHT, Trials, cut_team};
+pub(crate) use watched::{Noted, Part, SECTOR, WATCHED_DISK, be_watched_disk};
 
 pub(crate) const EXT4: Kind = Kind::new("ext4", "", &[]);
 pub(crate) const XFS: Kind = Kind::new("xfs", "", &[]);
 pub(crate) const BTRFS: Kind = Kind::new("btrfs", "", &[]);
+
+/// So many disks at once: a mount waits most of its time, above all on a busy machine.
+pub(crate) const LANES: usize = 8;
+
+/// Does it on so many disks of one kind at once.
+pub(crate) fn on_disks(
+    count: usize,
+    kind: Kind,
+    effort: Effort,
+    tally: &mut Tally,
+    attempt: impl Fn(&mut Disk, &mut Ioctls, Effort, &mut Tally) -> Result<()> + Sync,
+) -> Result<()> {
+    effort.in_threads(count, tally, |effort, tally| {
+        let mut ioctls = Ioctls::start()?;
+        let mut disk = Disk::make(kind, &mut ioctls).map_err(Error::msg)?;
+        attempt(&mut disk, &mut ioctls, effort, tally)
+    })
+}
 
 /// Does it in a thread of its own, whose mounts nobody else sees and which go with it; or says
 /// that it cannot be done, and why.

@@ -15,7 +15,7 @@ use crate::savers::{
 };
 
 /// A mutant that was caught so often is let go.
-const CAUGHT: u64 = 10;
+pub(crate) const CAUGHT: u64 = 10;
 
 /// The check itself makes an update each time, under names that no saver has.
 const OURS: u64 = 1 << 62;
@@ -26,6 +26,10 @@ pub(crate) struct Trials {
     /// `None` is the real store.
     pub(crate) flaw: Option<Flaw>,
     pub(crate) count: u64,
+    /// How many failures each saver bears before it ends.
+    pub(crate) patience: u64,
+    /// Who writes besides the savers: a job that is told a directory and a number.
+    pub(crate) others: Option<&'static str>,
 }
 
 impl Trials {
@@ -54,17 +58,22 @@ impl Trials {
                 break;
             }
             let dir = disk.path().to_owned();
-            let start = |team: &Team| {
+            let start = |team: &Team, place| {
                 next += 1;
+                if let Some(job) = self.others.filter(|_| place % 2 == 1) {
+                    let words = [dir.display().to_string(), next.to_string()];
+                    return team.start_job(job, &words);
+                }
                 team.start(&Orders {
                     dir: dir.clone(),
                     flaw: self.flaw,
                     number: next,
                     count: 1 << 20,
                     break_after: None,
+                    patience: self.patience,
                 })
             };
-            let members = 1 + random.below(4);
+            let members = 1 + random.below(4) + u64::from(self.others.is_some());
             cut_team(disk, ioctls, members, start, &mut random, |report| {
                 history.heard(report, tally);
             })?;
@@ -81,12 +90,12 @@ pub(crate) fn cut_team(
     disk: &mut Disk,
     ioctls: &mut Ioctls,
     members: u64,
-    mut start: impl FnMut(&Team) -> Result<Saver>,
+    mut start: impl FnMut(&Team, u64) -> Result<Saver>,
     random: &mut Random,
     mut heard: impl FnMut(Report),
 ) -> Result<()> {
     let (team, mut ear) = Team::new()?;
-    let all = (0..members).map(|_| start(&team)).collect::<Result<Vec<_>>>()?;
+    let all = (0..members).map(|place| start(&team, place)).collect::<Result<Vec<_>>>()?;
     let _complaints = team.closed(); // That they could not go on is what a failure is for.
     // Half of the failures come once they are at it; the others also meet their first steps.
     if random.below(2) == 0
@@ -95,7 +104,7 @@ pub(crate) fn cut_team(
         heard(report);
     }
     thread::sleep(Duration::from_micros(1_500 + random.below(14_500)));
-    disk.cut(ioctls)?;
+    disk.cut(ioctls, random)?;
     while let Some(report) = ear.hear()? {
         heard(report);
     }

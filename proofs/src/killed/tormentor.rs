@@ -126,6 +126,7 @@ impl<'a> Tormentor<'a> {
             number: self.next,
             count: self.torture.count.unwrap_or(u64::from(u32::MAX)),
             break_after: self.torture.break_after,
+            patience: 0,
         })
     }
 }

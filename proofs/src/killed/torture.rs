@@ -75,22 +75,8 @@ impl Torture {
         if self.teams == 1 {
             return torture(self, effort.random(), tally);
         }
-        let mut random = effort.random();
-        let all: Vec<Result<Tally>> = thread::scope(|scope| {
-            let start = |seed| scope.spawn(move || self.alone(Random::from_seed(seed)));
-            let teams = (0..self.teams).map(|_| start(random.below(u64::MAX)));
-            let teams: Vec<_> = teams.collect();
-            teams.into_iter().map(|team| team.join().expect("a team does not panic")).collect()
-        });
-        for found in all {
-            tally.add(found?);
-        }
-        Ok(())
-    }
-
-    fn alone(&self, random: Random) -> Result<Tally> {
-        let mut tally = Tally::default();
-        torture(self, random, &mut tally).map(|()| tally)
+        let attempt = |effort: Effort, tally: &mut Tally| torture(self, effort.random(), tally);
+        effort.in_threads(self.teams, tally, attempt)
     }
 }
 

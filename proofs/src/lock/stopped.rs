@@ -83,8 +83,14 @@ fn stop_at(call: &str, nth: usize, flaw: Option<Flaw>, tally: &mut Tally) -> Res
     for _ in 0..2 {
         turn_page(dir.path(), BEFORE)?;
     }
-    let orders =
-        Orders { dir: dir.path().to_owned(), flaw, number: STOPPED, count: 1, break_after: None };
+    let orders = Orders {
+        dir: dir.path().to_owned(),
+        flaw,
+        number: STOPPED,
+        count: 1,
+        break_after: None,
+        patience: 0,
+    };
     let log = dir.path().join("calls");
     let mut stopped = Stopped::start(&orders, &log, call, nth)?;
     if !stopped.is_at_call()? {
@@ -129,8 +135,8 @@ fn judge(dir: &Path, said: &[Report], broken: u64, tally: &mut Tally, at: &str) 
             }
             3
         }
-        Said::Trying | Said::Unknown => {
-            tally.violation(|| format!("{at}: it does not know"));
+        other => {
+            tally.violation(|| format!("{at}: it was neither saved nor fenced, but {other:?}"));
             return Ok(());
         }
     };

@@ -60,7 +60,7 @@ pub(crate) fn cut_claims(
         }
         // They try to win again what was won last.
         let first = history.newest_saved.saturating_sub(20).to_string();
-        let start = |team: &Team| {
+        let start = |team: &Team, _| {
             next += 1;
             let dir = dir.to_str().context("a quick directory has a plain name")?.to_owned();
             team.start_job(CLAIMER, &[dir, next.to_string(), first.clone()])

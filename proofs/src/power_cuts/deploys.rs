@@ -33,7 +33,7 @@ pub(crate) fn cut_deploys(
     for sha in &commits[1..] {
         let victim = scene.deploy(sha).start();
         thread::sleep(Duration::from_micros(random.below(longest))); // The random moment.
-        disk.cut(ioctls)?;
+        disk.cut(ioctls, &mut random)?;
         let _cut_off = victim.wait();
         disk.unmount()?;
         disk.mount(ioctls)?;

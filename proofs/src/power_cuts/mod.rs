@@ -67,7 +67,7 @@ fn cut_all(effort: Effort, ioctls: &mut Ioctls, evidence: &mut Evidence) -> Resu
         let Ok(mut disk) = Disk::make(*kind, ioctls) else { continue };
         evidence.mutant(*what, kind.place(), |tally| {
             let count = effort.pick(40, 100);
-            let trials = Trials { count, flaw: Some(*flaw) };
+            let trials = Trials { count, flaw: Some(*flaw), ..Trials::default() };
             trials.run(&mut disk, ioctls, effort, tally)
         })?;
     }

@@ -11,6 +11,7 @@ pub(crate) struct History {
     /// Who saved which serial number.
     saved: HashMap<u64, u64>,
     fenced: HashSet<u64>,
+    refused: HashSet<u64>,
     unknown: u64,
     /// The largest serial number that was acknowledged, and the largest that was tried.
     pub(crate) newest_saved: u64,
@@ -40,6 +41,7 @@ impl History {
                 self.newest_saved = self.newest_saved.max(serial);
             }
             Said::Fenced => _ = self.fenced.insert(attempt),
+            Said::Refused => _ = self.refused.insert(attempt),
             Said::Unknown => self.unknown += 1,
         }
     }
@@ -69,6 +71,11 @@ impl History {
             let (serial, tried) = (last.serial, self.newest_tried);
             tally.violation(|| format!("found {serial}, and nobody tried more than {tried}"));
         }
+        let attempt = last.attempt;
+        if self.refused.contains(&attempt) {
+            let serial = last.serial;
+            tally.violation(|| format!("{attempt:#x} was refused, and yet wrote {serial}"));
+        }
     }
 
     /// All have ended for good, this is what is left, and the account is closed.
@@ -90,7 +97,8 @@ impl History {
     /// Counts what was said.
     pub(crate) fn count_into(&self, tally: &mut Tally) {
         tally.count("acknowledged", self.count());
-        for (what, count) in [("fenced", self.fenced()), ("unknown", self.unknown)] {
+        let others = [("fenced", self.fenced()), ("refused", self.refused.len() as u64)];
+        for (what, count) in others.into_iter().chain([("unknown", self.unknown)]) {
             if count > 0 {
                 tally.count(what, count);
             }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 use state_store::{Breaking, Change, Document, FileBackend, Store, StoreError, Wait};
 
 pub(crate) use after::{forget, look, update};
@@ -20,7 +21,7 @@ pub(crate) use mutants::{Flaw, MutantBackend};
 pub(crate) use team::{Complaints, Ear, Orders, Saver, Team};
 
 /// What a saver says. The number is what goes through the pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Said {
     /// It is about to write this serial number.
     Trying = 1,
@@ -30,10 +31,12 @@ pub(crate) enum Said {
     Fenced = 3,
     /// The update may or may not have been made.
     Unknown = 4,
+    /// The update has failed, has changed nothing, and never will.
+    Refused = 5,
 }
 
 /// One word of one saver about one attempt.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) said: Said,
     pub(crate) attempt: u64,
@@ -58,7 +61,7 @@ impl Report {
             let bytes = bytes[8 * at..8 * (at + 1)].try_into().expect("eight bytes each");
             u64::from_le_bytes(bytes)
         };
-        let said = [Said::Trying, Said::Saved, Said::Fenced, Said::Unknown];
+        let said = [Said::Trying, Said::Saved, Said::Fenced, Said::Unknown, Said::Refused];
         let said = said.into_iter().find(|said| *said as u64 == word(0));
         let said = said.with_context(|| format!("a saver said {}", word(0)))?;
         Ok(Report { said, attempt: word(1), serial: word(2) })
@@ -73,32 +76,48 @@ pub(crate) fn save(words: &[String]) -> Result<()> {
     die_with_the_proof()?;
     let orders = Orders::parse(words)?;
     let document = document(&orders);
+    let mut failures = 0;
     for attempt in (orders.number << 32)..((orders.number << 32) + orders.count) {
-        let trying = |said, serial| Report { said, attempt, serial };
-        let mut serial = 0;
-        let saved = document.update(|ledger| {
-            ledger.turn_page(attempt);
-            serial = ledger.serial;
-            // Who reads the reports has to know what might be found.
-            let told = trying(Said::Trying, serial).send();
-            if told.is_ok() { Change::Write(told) } else { Change::Keep(told) }
-        });
-        let said = match saved {
-            Ok(told) => {
-                told?;
-                Said::Saved
-            }
-            Err(StoreError::Fenced { .. }) => Said::Fenced,
-            Err(StoreError::Unknown { .. }) => Said::Unknown,
-            Err(error) => return Err(error).with_context(|| format!("serial {serial}")),
-        };
-        trying(said, serial).send()?;
+        let failure = try_to_save(&document, attempt, &mut Report::send)?;
+        failures += u64::from(failure.is_some());
+        if let Some(failure) = failure.filter(|_| failures > orders.patience) {
+            return Err(failure).context("the last failure that was borne");
+        }
     }
     Ok(())
 }
 
+/// Makes one update, and tells what it is about to do and what has come of it. Returns why it
+/// was refused, if it was.
+pub(crate) fn try_to_save(
+    document: &Document<Ledger>,
+    attempt: u64,
+    tell: &mut dyn FnMut(Report) -> Result<()>,
+) -> Result<Option<StoreError>> {
+    let report = |said, serial| Report { said, attempt, serial };
+    let mut serial = 0;
+    let saved = document.update(|ledger| {
+        ledger.turn_page(attempt);
+        serial = ledger.serial;
+        // Who reads the reports has to know what might be found.
+        let told = tell(report(Said::Trying, serial));
+        if told.is_ok() { Change::Write(told) } else { Change::Keep(told) }
+    });
+    let (said, refusal) = match saved {
+        Ok(told) => {
+            told?;
+            (Said::Saved, None)
+        }
+        Err(StoreError::Fenced { .. }) => (Said::Fenced, None),
+        Err(StoreError::Unknown { .. }) => (Said::Unknown, None),
+        Err(error) => (Said::Refused, Some(error)),
+    };
+    tell(report(said, serial))?;
+    Ok(refusal)
+}
+
 /// The document as the orders say: through the store, or through a mutant of it.
-fn document(orders: &Orders) -> Document<Ledger> {
+pub(crate) fn document(orders: &Orders) -> Document<Ledger> {
     let breaking = orders.break_after.map_or(Breaking::Never, Breaking::IfHeldFor);
     let store = match orders.flaw {
         None => Store::on(FileBackend::new(&orders.dir).breaking(breaking)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result};
-use atomic_file::{Durability, Options};
+use atomic_file::{Durability, Options, ReplaceError, Step};
 use flock_guard::{Breaking, LockFile, LockGuard, Wait};
 use state_store::{Backend, Key, Loaded, OldContents, StoreError, Swap, Turn, Version};
 
@@ -17,6 +17,8 @@ pub(crate) enum Flaw {
     NoSync,
     /// The file is synced, its directory is not.
     NoDirectorySync,
+    /// File and directory are synced, and the file is not synced once more after the rename.
+    NoLastSync,
     /// No slot: who lost the lock can still rename.
     NoFence,
     /// No lock at all.
@@ -25,9 +27,10 @@ pub(crate) enum Flaw {
     InPlace,
 }
 
-const FLAWS: [(&str, Flaw); 5] = [
+const FLAWS: [(&str, Flaw); 6] = [
     ("no-sync", Flaw::NoSync),
     ("no-directory-sync", Flaw::NoDirectorySync),
+    ("no-last-sync", Flaw::NoLastSync),
     ("no-fence", Flaw::NoFence),
     ("no-lock", Flaw::NoLock),
     ("in-place", Flaw::InPlace),
@@ -118,8 +121,15 @@ impl Turn for MutantTurn<'_> {
         match self.backend.flaw {
             Flaw::NoSync => replace(&path, contents, Durability::Relaxed)?,
             Flaw::NoFence | Flaw::NoLock => replace(&path, contents, Durability::Full)?,
-            Flaw::NoDirectorySync => without_directory_sync(&path, contents)
-                .map_err(|error| failed("write", &path, error))?,
+            Flaw::NoDirectorySync => {
+                synced_and_renamed(&path, contents)
+                    .map_err(|error| failed("write", &path, error))?;
+            }
+            Flaw::NoLastSync => {
+                synced_and_renamed(&path, contents)
+                    .map_err(|error| failed("write", &path, error))?;
+                sync_directory(&path)?;
+            }
             Flaw::InPlace => {
                 in_place(&path, contents).map_err(|error| failed("write", &path, error))?;
             }
@@ -143,11 +153,21 @@ fn replace(path: &Path, contents: &[u8], durability: Durability) -> Result<(), S
 }
 
 #[expect(clippy::disallowed_methods, reason = "a mutant does what others must not")]
-fn without_directory_sync(path: &Path, contents: &[u8]) -> io::Result<()> {
+fn synced_and_renamed(path: &Path, contents: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     fs::write(&temporary, contents)?;
     fs::File::open(&temporary)?.sync_all()?;
     fs::rename(&temporary, path)
+}
+
+/// After the rename: what fails here may or may not last.
+fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    let synced = path.parent().map(|dir| fs::File::open(dir)?.sync_all());
+    synced.unwrap_or(Ok(())).map_err(|source| {
+        let (place, path) = (path.display().to_string(), path.to_owned());
+        let step = Step::SyncRename;
+        StoreError::Unknown { place, source: ReplaceError::NotDurable { path, step, source } }
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "a mutant does what others must not")]

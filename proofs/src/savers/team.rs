@@ -25,6 +25,8 @@ pub(crate) struct Orders {
     pub(crate) count: u64,
     /// How long somebody else may hold the lock before it is broken.
     pub(crate) break_after: Option<Duration>,
+    /// How many failures it bears; the next one is its end.
+    pub(crate) patience: u64,
 }
 
 impl Orders {
@@ -33,12 +35,13 @@ impl Orders {
         let millis = self.break_after.map_or("never".to_owned(), |it| it.as_millis().to_string());
         let dir = self.dir.to_str().expect("a proof names its directories").to_owned();
         let flaw = self.flaw.map_or("none", Flaw::name).to_owned();
-        vec![dir, flaw, self.number.to_string(), self.count.to_string(), millis]
+        let numbers = [self.number, self.count, self.patience].map(|number| number.to_string());
+        [dir, flaw, millis].into_iter().chain(numbers).collect()
     }
 
     pub(crate) fn parse(words: &[String]) -> Result<Orders> {
-        let [dir, flaw, number, count, millis] = words else {
-            bail!("orders are five words");
+        let [dir, flaw, millis, number, count, patience] = words else {
+            bail!("orders are six words");
         };
         Ok(Orders {
             dir: dir.into(),
@@ -49,6 +52,7 @@ impl Orders {
                 "never" => None,
                 millis => Some(Duration::from_millis(millis.parse()?)),
             },
+            patience: patience.parse()?,
         })
     }
 }

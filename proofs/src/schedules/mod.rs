@@ -98,6 +98,7 @@ fn explore(seed: u64, flaw: Option<Flaw>, tally: &mut Tally) -> Result<Vec<(usiz
             number: 1 + number as u64,
             count: COUNT,
             break_after: Some(Duration::ZERO),
+            patience: 0,
         };
         actors.extend(Actor::start(&team, &orders)?);
     }
