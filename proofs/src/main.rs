@@ -17,6 +17,7 @@ mod crash_states;
 mod damage;
 mod disks;
 mod dying_device;
+mod each_call;
 mod evidence;
 mod faults;
 mod fuzz;
@@ -50,6 +51,7 @@ const PROOFS: &[Proof] = &[
     crash_states::PROOF,
     faults::PROOF,
     faults::TWICE,
+    each_call::PROOF,
     no_space::PROOF,
     killed::PROOF,
     life::PROOF,

@@ -107,6 +107,12 @@ impl Govctl {
     /// Starts it.
     #[must_use = "it is killed when the value is dropped"]
     pub fn start(self) -> Victim {
+        let (command, [stdout, stderr]) = self.command();
+        Victim::start(command, stdout, stderr)
+    }
+
+    /// What is started, and the files that collect what it says.
+    pub(crate) fn command(self) -> (Command, [File; 2]) {
         let program = program::govctl_binary().as_os_str().to_owned();
         let words: Vec<OsString> =
             [self.before, vec![program], self.globals, self.args].into_iter().flatten().collect();
@@ -122,7 +128,7 @@ impl Govctl {
             .stdin(holding(&self.stdin))
             .stdout(to_stdout)
             .stderr(stderr.try_clone().unwrap());
-        Victim::start(command, stdout, stderr)
+        (command, [stdout, stderr])
     }
 }
 

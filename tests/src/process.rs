@@ -31,6 +31,17 @@ pub fn session_is_over(leader: u32) -> bool {
     of_session(leader).is_empty()
 }
 
+/// The processes that were started with this variable and live, as far as we may look.
+#[must_use]
+pub fn with_variable(name: &str, value: &str) -> Vec<u32> {
+    let wanted = format!("{name}={value}").into_bytes();
+    let has = |pid: &u32| {
+        let variables = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        variables.split(|byte| *byte == 0).any(|variable| variable == wanted)
+    };
+    living().map(|(pid, _)| pid).filter(has).collect()
+}
+
 /// Every living process of a session.
 pub(crate) fn of_session(session: u32) -> Vec<u32> {
     living().filter(|(_, stat)| stat.session == session).map(|(pid, _)| pid).collect()

@@ -24,8 +24,7 @@ pub struct Victim {
 
 impl Victim {
     pub(crate) fn start(mut command: Command, stdout: File, stderr: File) -> Victim {
-        let words = [command.get_program()].into_iter().chain(command.get_args());
-        let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let line = line_of(&command);
         let child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
         let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).unwrap();
@@ -81,7 +80,13 @@ impl Drop for Victim {
     }
 }
 
-fn text(file: &mut File) -> String {
+/// What a person would type.
+pub(crate) fn line_of(command: &Command) -> String {
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn text(file: &mut File) -> String {
     let mut bytes = Vec::new();
     file.rewind().unwrap();
     file.read_to_end(&mut bytes).unwrap();
