@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek};
+use std::os::fd::OwnedFd;
 
 use rustix::process::{Pid, Signal, kill_process};
 use system_tests::{Exit, Stage, eventually, is_gone};
@@ -175,12 +176,23 @@ fn bytes_of_any_kind_pass_through_as_they_are() {
 }
 
 #[test]
-fn a_pipe_that_nobody_empties_stops_the_command_and_not_the_clock() {
+fn with_json_the_bytes_of_the_command_go_to_stderr_as_they_are() {
     let stage = Stage::new();
-    stage.script("floods", "while :; do cat /dev/zero; done");
+    stage.script("talks", "head -c 300000 /dev/urandom | tee \"$STAGE\"/bytes");
+    let said = tempfile::tempfile().unwrap();
+    let run = stage.govctl("deploy --json HEAD -- talks").stderr_to(said.try_clone().unwrap());
+    assert_eq!(run.run().json(Exit::Yes)["outcome"], "success");
+    assert!(whole(said) == fs::read(stage.dir.join("bytes")).unwrap(), "something was changed");
+}
+
+#[test]
+fn pipes_that_nobody_empties_stop_the_command_and_not_the_clock() {
+    let stage = Stage::new();
+    stage.script("floods", "cat /dev/zero >&2 & while :; do cat /dev/zero; done");
     let (reader, writer) = std::io::pipe().unwrap();
+    let (_unread, second) = std::io::pipe().unwrap();
     let run = stage.govctl("--json-file answer.json deploy --timeout 1s HEAD -- floods");
-    let run = run.stdout_to(std::os::fd::OwnedFd::from(writer)).start();
+    let run = run.stdout_to(OwnedFd::from(writer)).stderr_to(OwnedFd::from(second)).start();
     let answer = stage.repository.path().join("answer.json");
     // The command is stopped at its time; only then is the pipe emptied, so that the report fits.
     eventually("it is on record", || stage.status()["last_deploy_result"] == "failure");

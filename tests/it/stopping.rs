@@ -1,6 +1,6 @@
 //! A deploy that is stopped: its command is gone with all it started, and that is on record.
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use system_tests::{Exit, Stage, Victim, eventually, is_gone};
 
 /// Starts a deploy whose command, and a child of it, run until they are stopped. Returns once
@@ -61,8 +61,7 @@ fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     let pid = stage.dir.read("pid").trim().parse().unwrap();
     run.signal(Signal::HUP);
     // Whatever it did with that signal, it has done before it sees that its command has ended.
-    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::HUP)
-        .unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
     stage.dir.write("end", "");
     run.wait().stdout_has("DEPLOYED").exit(Exit::Yes);
 
@@ -97,6 +96,21 @@ fn a_child_that_ignores_term_is_killed_once_its_parent_is_gone() {
     run.wait().stdout_has("its time was over").exit(Exit::Failed);
     assert_gone(&pids);
     assert_failure_on_record(&stage, "its time was over");
+}
+
+#[test]
+fn a_child_that_begins_a_session_of_its_own_stays_and_keeps_nobody_waiting() {
+    let stage = Stage::new();
+    let child = "exec setsid sh -c 'echo $$ > \"$STAGE\"/away; exec sleep 1000' &&";
+    let (run, _) = endless(&stage, "deploy HEAD -- endless", "", child);
+    eventually("the child is away", || !stage.dir.read("away").is_empty());
+    run.signal(Signal::TERM);
+    run.wait().stdout_has("FAILED").exit(Exit::Interrupted(15));
+    assert_failure_on_record(&stage, "signal 15");
+    let pid: u32 = stage.dir.read("away").trim().parse().unwrap();
+    assert!(!is_gone(pid), "the limit is documented: what leaves the group is not stopped with it");
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub struct Govctl {
     current_dir: PathBuf,
     stdin: Vec<u8>,
     stdout: Option<File>,
+    stderr: Option<File>,
 }
 
 impl Govctl {
@@ -36,6 +37,7 @@ impl Govctl {
             current_dir: current_dir.to_owned(),
             stdin: Vec::new(),
             stdout: None,
+            stderr: None,
         };
         let mut path = home.join("bin").into_os_string();
         path.push(":");
@@ -99,6 +101,12 @@ impl Govctl {
         self
     }
 
+    /// Lets stderr go there instead of collecting it.
+    pub fn stderr_to(mut self, file: impl Into<File>) -> Govctl {
+        self.stderr = Some(file.into());
+        self
+    }
+
     /// Runs it to its end.
     pub fn run(self) -> Answer {
         self.start().wait()
@@ -118,6 +126,7 @@ impl Govctl {
             [self.before, vec![program], self.globals, self.args].into_iter().flatten().collect();
         let [stdout, stderr] = [0; 2].map(|_| tempfile::tempfile().unwrap());
         let to_stdout = self.stdout.unwrap_or_else(|| stdout.try_clone().unwrap());
+        let to_stderr = self.stderr.unwrap_or_else(|| stderr.try_clone().unwrap());
         let (program, args) = words.split_first().unwrap();
         let mut command = Command::new(program);
         command
@@ -127,7 +136,7 @@ impl Govctl {
             .envs(self.variables)
             .stdin(holding(&self.stdin))
             .stdout(to_stdout)
-            .stderr(stderr.try_clone().unwrap());
+            .stderr(to_stderr);
         (command, [stdout, stderr])
     }
 }
