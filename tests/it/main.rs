@@ -15,6 +15,7 @@ mod kills;
 mod life;
 mod locks;
 mod looking;
+mod many;
 mod orphans;
 mod running;
 mod sessions;

@@ -1,6 +1,7 @@
 //! `govctl history`
 
 use std::{
+    collections::VecDeque,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -55,13 +56,18 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
         None => None,
     };
     let since = args.since.and_then(|since| context.now().checked_sub(since));
-    let mut list = Vec::new();
+    let limit = args.limit.unwrap_or(usize::MAX);
+    let mut list = VecDeque::new();
     let mut entries = audit.entries()?;
     for entry in entries.by_ref() {
         let entry = entry?;
         let young = since.is_none_or(|since| SystemTime::from(entry.time) >= since);
         if young && (sha.is_none() || entry.sha == sha) {
-            list.push(Line { schema: "govctl.history/1", entry });
+            list.push_back(Line { schema: "govctl.history/1", entry });
+            // What is not shown is not kept: a log is never pruned.
+            if list.len() > limit {
+                list.pop_front();
+            }
         }
     }
     if entries.skipped() > 0 {
@@ -69,14 +75,13 @@ pub(crate) fn run(args: &HistoryArgs, context: &Context, out: &Output) -> Result
         let what = if skipped == 1 { "line is no entry" } else { "lines are no entries" };
         out.note(&format!("note: {skipped} {what}: govctl history --verify"));
     }
-    let first = list.len().saturating_sub(args.limit.unwrap_or(usize::MAX));
-    out.report(&History(list.split_off(first)))?;
+    out.report(&History(list))?;
     Ok(Exit::Yes)
 }
 
 /// One array in JSON, one line each for people; oldest first.
 #[derive(Debug, Serialize)]
-struct History(Vec<Line>);
+struct History(VecDeque<Line>);
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
