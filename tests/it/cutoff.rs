@@ -132,7 +132,7 @@ fn there_is_nothing_to_resolve_about_a_deploy_that_ended() {
     let stage = Stage::new();
     let unknown = |exit| {
         let run = stage.govctl("resolve HEAD --as failure").run();
-        run.stderr_has("nothing about").stdout_has("governor").exit(exit);
+        run.stderr_has("nothing about").stdout_has("lock           free").exit(exit);
     };
     unknown(Exit::No);
     stage.deploy();

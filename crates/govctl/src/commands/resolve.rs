@@ -79,6 +79,7 @@ pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result
     let lock = attempt::lock(context, &project, out)?;
     if !settle::unknown(context, &project, &sha)?.contains(&sha) {
         out.note(&format!("note: nothing about {} is unknown; nothing was changed", sha.short()));
+        lock.release(); // Who looks next is us, and should not see us hold it.
         out.report(&status::Report::of(context, &project)?)?;
         return Ok(Exit::No);
     }
