@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use flock_guard::{LockFile, Wait};
 use system_tests::{Answer, Call, Exit, Govctl, Stage, Trace};
 
 /// What can go wrong with each call. What a claim does not call is not met.
@@ -114,6 +115,28 @@ fn without_another_thread_or_process_a_command_says_so() {
         assert!(!answer.shown().contains("panicked"), "{what}");
     }
     assert!(met > 1, "only met {met}");
+}
+
+#[test]
+fn a_take_over_that_fails_leaves_nothing_behind() {
+    let stage = Stage::new();
+    stage.govctl("lock run nightly -- true").run().exit(Exit::Yes);
+    let lock = LockFile::new(stage.state().join("locks/nightly.lock"));
+    let mut met = 0;
+    for nth in 1..MOST {
+        let _holder = lock.exclusive(Wait::Never).unwrap();
+        let take = stage.govctl("lock break nightly --force --reason hangs");
+        let (trace, answer) = injected(take, "flock", &format!("error=EIO:when={nth}"));
+        let what = format!("flock {nth}\n{}\n{}", answer.shown(), trace.text());
+        let names = stage.dir.names("state/locks");
+        assert!(!names.iter().any(|name| name.starts_with('.')), "{names:?}\n{what}");
+        if !trace.was_hit() {
+            assert_eq!(answer.code(), 0, "{what}");
+            break;
+        }
+        met = nth;
+    }
+    assert!(met > 3, "only met {met}");
 }
 
 /// Lets each of these calls fail, each time it is made, in each way.

@@ -48,15 +48,27 @@ pub(crate) fn take_over(
     sweep(path);
     // Behind the gate nobody else makes such a file, and none is left.
     let hidden = hidden(path, judged);
-    let made = Opened::create_new(&hidden, path)?;
-    let taken = if made.try_lock(Mode::Exclusive)? { Some(made) } else { None };
-    let Some(made) = taken else { return Ok(None) };
-    let guard = hold(made, Mode::Exclusive, me)?;
-    if let Err(error) = rename(&hidden, path) {
-        std::fs::remove_file(&hidden).ok(); // Best effort: the next breaker sweeps.
-        return Err(LockError::io("replace", path)(error));
+    let taken = put_in_place(&hidden, path, me);
+    match &taken {
+        Ok(Some(_)) => event::broken(path, &judged.holder, judged.why, me),
+        // Best effort: the next breaker sweeps.
+        _ => _ = std::fs::remove_file(&hidden),
     }
-    event::broken(path, &judged.holder, judged.why, me);
+    taken
+}
+
+/// Makes a lock file that is held already, and lets it replace the one at `path`.
+fn put_in_place(
+    hidden: &Path,
+    path: &Arc<Path>,
+    me: &Process,
+) -> Result<Option<LockGuard>, LockError> {
+    let made = Opened::create_new(hidden, path)?;
+    if !made.try_lock(Mode::Exclusive)? {
+        return Ok(None);
+    }
+    let guard = hold(made, Mode::Exclusive, me)?;
+    rename(hidden, path).map_err(LockError::io("replace", path))?;
     Ok(Some(guard))
 }
 
