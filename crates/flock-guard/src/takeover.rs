@@ -52,7 +52,7 @@ pub(crate) fn take_over(
     match &taken {
         Ok(Some(_)) => event::broken(path, &judged.holder, judged.why, me),
         // Best effort: the next breaker sweeps.
-        _ => _ = std::fs::remove_file(&hidden),
+        _ => drop(std::fs::remove_file(&hidden)),
     }
     taken
 }
