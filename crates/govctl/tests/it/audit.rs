@@ -13,6 +13,8 @@ fn break_log(bench: &Bench) {
 fn what_cannot_be_written_down_is_not_recorded_or_resolved() {
     let bench = Bench::new();
     bench.run(&["record", SHA, "pending"]).exits(0);
+    // Without any freezes on record, the log is asked for them.
+    bench.run(&["freeze", "add", "--reason", "r"]).exits(0);
     break_log(&bench);
     bench.run(&["resolve", SHA, "--as", "success"]).exits(3);
     bench.run(&["record", SHA, "success", "--delivery-id", "one"]).exits(3);

@@ -217,3 +217,28 @@ fn of_many_at_once_each_has_a_number_and_one_has_ended_it() {
     one_of(6, &at_once(6, &["approvals", "revoke", SHA]));
     assert_eq!(told("approval_revoked").len(), 1);
 }
+
+#[test]
+fn whoever_does_not_get_a_turn_leaves_no_line() {
+    let bench = Bench::new();
+    bench.run(&["freeze", "add", "--reason", "the fair"]).exits(0);
+    bench.run(&["approve", SHA, "--reason", "r"]).exits(0);
+    let before = bench.run(&["history", "--json"]).exits(0).json();
+    let held = ["freezes.json", "approvals.json"].map(|name| {
+        let lock = bench.path().join(".booty/state").join(name);
+        flock_guard::LockFile::beside(&lock).exclusive(flock_guard::Wait::Never).unwrap()
+    });
+    let orders: [&[&str]; 3] = [
+        &["freeze", "add", "--reason", "r"],
+        &["freeze", "end", "1"],
+        &["approvals", "revoke", SHA],
+    ];
+    for order in orders {
+        bench.run(&[&["--lock-wait", "0"], order].concat()).exits(5);
+    }
+    assert_eq!(bench.run(&["history", "--json"]).exits(0).json(), before);
+    drop(held);
+    for order in orders {
+        bench.run(order).exits(0);
+    }
+}
