@@ -12,6 +12,7 @@ mod disk;
 mod observed;
 mod order;
 mod play;
+mod remembered;
 mod story;
 mod world;
 
