@@ -165,6 +165,10 @@ impl Order {
                 if !is_unrecorded(&plan.disk, commit) {
                     return plain(plan.micros, 1);
                 }
+                // What provably never started has not gone well, whoever says so.
+                if end == Some(End::Success) && plan.disk.never_started(commit).is_some() {
+                    return plain(plan.micros, 1);
+                }
                 let before = plan.micros.len();
                 plan.settle([commit]);
                 let code = match end {
