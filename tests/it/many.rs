@@ -82,7 +82,7 @@ fn ten_thousand_lines_and_a_long_history_change_no_answer() {
         run.json(Exit::Yes).as_array().unwrap().len()
     };
     let verify = stage.govctl("history --verify --limit 1").run();
-    verify.stderr("the log is whole: 10000 entries\n").stdout_has("finished").exit(Exit::Yes);
+    verify.stderr_has("the log is whole: 10000 entries\n").stdout_has("finished").exit(Exit::Yes);
     assert_eq!(count("history --json"), 10_000);
     assert_eq!(count("history --json --limit 7"), 7);
     assert_eq!(count("history --json --since 1h"), 0);
