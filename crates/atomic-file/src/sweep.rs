@@ -134,7 +134,14 @@ impl Sweep {
 
     /// `None` if it is gone, or nothing that a writer makes.
     fn look_at(&self, name: &OsStr, sibling: &Sibling<'_>) -> Option<Temporary> {
-        let stat = self.dir.stat(name).ok()??;
+        let path = self.path.join(name);
+        let stat = match self.dir.stat(name) {
+            Ok(found) => found?,
+            Err(why) => {
+                let (size_bytes, changed) = (0, SystemTime::UNIX_EPOCH);
+                return Some(Temporary { path, size_bytes, changed, fate: Fate::Kept(why) });
+            }
+        };
         let fate = match sibling.role {
             _ if !Target::is_regular(&stat) => return None,
             Role::Slot => Fate::OfALock,
@@ -143,7 +150,7 @@ impl Sweep {
         };
         let seconds = Duration::from_secs(u64::try_from(stat.st_ctime).unwrap_or(0));
         Some(Temporary {
-            path: self.path.join(name),
+            path,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
             changed: SystemTime::UNIX_EPOCH + seconds,
             fate,

@@ -102,7 +102,13 @@ fn no_deploy_runs(context: &Context) -> Result<Vec<LockGuard>, CliError> {
 
 fn read(path: &Path) -> Result<Bundle, CliError> {
     let failed = |error: io::Error| {
-        CliError::usage(format!("cannot read `{}`", path.display())).because(&error)
+        let message = format!("cannot read `{}`", path.display());
+        let is_wrong = matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory
+        );
+        let error_of = if is_wrong { CliError::usage } else { CliError::broken };
+        error_of(message).because(&error)
     };
     let mut text = Vec::new();
     if path == Path::new("-") {

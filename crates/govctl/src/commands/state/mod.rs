@@ -35,7 +35,7 @@ pub(crate) enum StateCommand {
     /// Remove what writers that were killed have left behind
     ///
     /// What a living process uses stays, and so does every damaged file that was set aside:
-    /// look at those and remove them yourself.
+    /// look at those and remove them yourself. Exits 3 if a file could not be judged.
     Sweep,
     Export(export::ExportArgs),
     Import(import::ImportArgs),

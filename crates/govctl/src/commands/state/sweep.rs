@@ -1,6 +1,6 @@
 //! `govctl state sweep`
 
-use std::fmt;
+use std::{fmt, fs, io};
 
 use atomic_file::{Fate, Orphans, Temporary};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) fn run(context: &Context, out: &Output) -> Result<Exit, CliError> {
-    let (mut removed, mut kept) = (Vec::new(), Vec::new());
+    let (mut removed, mut kept, mut is_sure) = (Vec::new(), Vec::new(), true);
     let mut of_locks = found(context, Orphans::Report)?;
     of_locks.retain(|found| matches!(found.fate, Fate::OfALock));
     if !of_locks.is_empty() {
@@ -29,6 +29,11 @@ pub(crate) fn run(context: &Context, out: &Output) -> Result<Exit, CliError> {
         match found.fate {
             Fate::Removed => removed.push(path),
             Fate::InUse => {}
+            Fate::Kept(why) => {
+                out.note(&format!("note: nobody knows whose `{path}` is: {why}"));
+                is_sure = false;
+                kept.push(path);
+            }
             _ => kept.push(path),
         }
     }
@@ -37,7 +42,7 @@ pub(crate) fn run(context: &Context, out: &Output) -> Result<Exit, CliError> {
         out.note(&format!("note: left where they are: {}", kept.join(", ")));
     }
     out.report(&Swept { schema: "govctl.state-sweep/1", removed, kept })?;
-    Ok(Exit::Yes)
+    Ok(if is_sure { Exit::Yes } else { Exit::Broken })
 }
 
 /// The temporary files in every directory that documents are in.
@@ -45,7 +50,16 @@ fn found(context: &Context, orphans: Orphans) -> Result<Vec<Temporary>, CliError
     let mut found = Vec::new();
     for directory in documents::directories() {
         let directory = context.state_dir.join(directory);
-        if directory.is_dir() {
+        let is_there = match fs::metadata(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            looked => looked
+                .map_err(|error| {
+                    CliError::broken(format!("cannot look at `{}`", directory.display()))
+                        .because(&error)
+                })?
+                .is_dir(),
+        };
+        if is_there {
             let swept = atomic_file::sweep(&directory, orphans)
                 .map_err(|error| CliError::from_error(Kind::Broken, &error))?;
             found.extend(swept);
