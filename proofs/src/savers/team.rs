@@ -129,6 +129,9 @@ impl Team {
 
     /// The same, of a program that is given something to read, or to hand on.
     pub(crate) fn spawn_reading(&self, mut command: Command) -> Result<Child> {
+        // Cargo leaves the loader a list of directories, each of which costs calls that are none of
+        // what is looked at.
+        command.env_remove("LD_LIBRARY_PATH");
         command.current_dir("/").stdout(self.speak.try_clone()?);
         Ok(command.stderr(self.complaints.try_clone()?).spawn()?)
     }
