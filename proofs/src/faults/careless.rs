@@ -75,7 +75,7 @@ impl Operation for Careless {
     }
 }
 
-/// How a careful replace is made out of the same parts is in [`How::Replace`]. The job:
+/// How a careful replace is made out of the same parts is in `How::Replace`. The job:
 /// `TOP FLAW BYTES`, and words that belong to what it stands for.
 #[expect(clippy::disallowed_methods, reason = "this is how it is not done")]
 #[expect(clippy::print_stdout, reason = "this is how it acknowledges")]
