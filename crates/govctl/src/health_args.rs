@@ -1,8 +1,12 @@
 //! The options of a health check, of `health` and, with `health-` before them, of `deploy`.
 
-use std::time::Duration;
+use std::{ffi::OsStr, time::Duration};
 
-use clap::Args;
+use clap::{
+    Arg, Args, Command, Error,
+    builder::{TypedValueParser, ValueParserFactory},
+    error::ErrorKind,
+};
 
 use crate::{
     context::Context,
@@ -78,4 +82,34 @@ pub(crate) fn url(option: Option<&Url>, context: &Context) -> Result<Option<Url>
     // The value may hold a secret, so it is not repeated.
     let wrong = |why: String| CliError::usage(format!("`{VARIABLE}` is no address: {why}"));
     text.parse().map(Some).map_err(wrong)
+}
+
+/// Reads an address from the command line. What is no address is not repeated, as other wrong
+/// values are: there may be a password in it.
+#[derive(Clone)]
+pub(crate) struct UrlParser;
+
+impl TypedValueParser for UrlParser {
+    type Value = Url;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        option: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Url, Error> {
+        value.to_str().unwrap_or_default().parse().map_err(|why| {
+            let option = option.map(ToString::to_string).unwrap_or_default();
+            let message = format!("invalid value for '{option}': {why}\n");
+            Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
+}
+
+impl ValueParserFactory for Url {
+    type Parser = UrlParser;
+
+    fn value_parser() -> UrlParser {
+        UrlParser
+    }
 }

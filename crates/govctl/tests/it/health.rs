@@ -124,6 +124,12 @@ fn without_an_address_or_with_a_wrong_one_it_is_used_wrongly_and_no_secret_is_sh
     let variable = [("RELEASE_GOVERNOR_HEALTH_URL", "ftp://ana:s3cret@x/")];
     let ran = bench.run_with(&variable, &["health"]).exits(2);
     assert!(!ran.stderr().contains("s3cret"), "{}", ran.stderr());
+    for json in [&["--json"][..], &[]] {
+        let option = [json, &["health", "--url", "ftp://ana:s3cret@x/"]].concat();
+        let ran = bench.run(&option).exits(2);
+        let said = ran.stdout() + &ran.stderr();
+        assert!(said.contains("--url") && !said.contains("s3cret"), "{said}");
+    }
 
     let server = Server::new([Say::Answer(500, "")]);
     let url = server.url().replace("http://", "http://ana:s3cret@") + "?key=s3cret";
