@@ -67,7 +67,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context, out: &Output) -> Result<
         }
     }
     report.passed = report.failed.is_none();
-    if is_clean {
+    if is_clean && is_still_at(&project, &sha, out)? {
         record(context, &project, &sha, None, report.failed.as_deref())?;
         report.recorded = true;
     }
@@ -104,6 +104,22 @@ fn is_clean(project: &Project, sha: &Sha, out: &Output) -> Result<bool, CliError
         ));
     }
     Ok(is_clean)
+}
+
+/// Whether the commands have left the work tree at `sha`: what they looked at is else not known.
+fn is_still_at(project: &Project, sha: &Sha, out: &Output) -> Result<bool, CliError> {
+    if !project.has_git {
+        return Ok(true);
+    }
+    let head = project.git.commit("HEAD")?;
+    if head != *sha {
+        out.note(&format!(
+            "note: the work tree went from {} to {} meanwhile, so the result is not recorded",
+            sha.short(),
+            head.short()
+        ));
+    }
+    Ok(head == *sha)
 }
 
 fn step(

@@ -24,8 +24,8 @@ use crate::{
 
 /// Wait until a commit may go out, is live, or is live and well
 ///
-/// Exits 0 once it is so, 1 if it is not within --timeout, and 4 if its deploy failed while it was
-/// waited for to be live.
+/// Exits 0 once it is so, 1 if it is not within --timeout, and 4 as soon as the last deploy of a
+/// commit that is to be live has failed, also if that was before.
 #[derive(Args, Debug)]
 pub(crate) struct WaitArgs {
     /// The commit, in any form that git understands

@@ -93,6 +93,17 @@ fn what_is_not_the_commit_is_not_recorded_for_it() {
     assert!(ran.stderr().contains("the work tree is at"), "{}", ran.stderr());
 }
 
+/// A test command that commits left a result for the commit before, which it had not looked at.
+#[test]
+fn commands_that_move_the_work_tree_record_nothing() {
+    let commit = "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x";
+    let (bench, _) = bench(&format!("test_command: '{commit}'\n"));
+    let ran = verify(&bench).exits(0);
+    assert!(ran.stderr().contains("the work tree went from"), "{}", ran.stderr());
+    assert_eq!(ran.json()["recorded"], false);
+    assert_eq!(bench.run(&["history", "--json"]).exits(0).json(), json!([]));
+}
+
 #[test]
 fn without_a_command_there_is_nothing_to_verify() {
     bench("").0.run(&["verify"]).exits(2);
