@@ -340,15 +340,17 @@ impl Place<'_> {
     }
 }
 
-/// What decisions depend on.
+/// What decisions depend on. In which order commits were taken back is none of it.
 fn essence(state: &ReleaseState) -> impl PartialEq + std::fmt::Debug + use<> {
+    let mut marked: Vec<_> = state.rolled_back.iter().map(|mark| mark.sha.to_string()).collect();
+    marked.sort();
     (
         state.production_sha_current.clone(),
         state.production_sha_previous.clone(),
         state.last_deploy_attempt_sha.clone(),
         state.last_deploy_result.clone(),
         state.unknown().into_iter().cloned().collect::<Vec<_>>(),
-        state.rolled_back.iter().map(|mark| mark.sha.clone()).collect::<Vec<_>>(),
+        marked,
     )
 }
 
