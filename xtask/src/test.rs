@@ -14,7 +14,8 @@ pub(crate) const FEATURES: &str = "session-store/redis";
 /// Uses nextest where it is installed, because it is faster and keeps tests in processes of
 /// their own; nothing may depend on that, so the same tests pass without it.
 pub(crate) fn run(seed: Option<&str>) -> Result<usize> {
-    let chance: Vec<_> = seed.map(|seed| ("GOVCTL_TEST_SEED", seed)).into_iter().collect();
+    let names = ["GOVCTL_TEST_SEED", "PROPTEST_RNG_SEED"];
+    let chance: Vec<_> = seed.into_iter().flat_map(|seed| names.map(|name| (name, seed))).collect();
     let mut passed = 0;
     if process::works(&["cargo", "nextest", "--version"]) {
         // The summary goes to stderr.
