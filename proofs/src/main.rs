@@ -39,7 +39,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 
 use crate::evidence::Evidence;
@@ -78,6 +78,9 @@ struct Cli {
     /// Repeat the chance of an earlier run
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Only the rows of the table that have these words in their name and place
+    #[arg(long, value_name = "WORDS")]
+    only: Option<String>,
     /// Say what there is to prove, and run nothing
     #[arg(long)]
     list: bool,
@@ -115,7 +118,8 @@ fn prove(cli: &Cli) -> Result<()> {
     let length = if cli.long { Length::Long } else { Length::Short };
     let seed = cli.seed.unwrap_or_else(any_seed);
     let effort = Effort { length, seed };
-    let all: Vec<Ended> = proofs.into_iter().map(|proof| run(proof, effort)).collect();
+    let all: Vec<Ended> =
+        proofs.into_iter().map(|proof| run(proof, effort, cli.only.as_deref())).collect();
 
     println!("{}\n", facts(effort));
     println!("{}", report::table(&all));
@@ -131,6 +135,10 @@ fn prove(cli: &Cli) -> Result<()> {
     }
     let count = |verdict| all.iter().filter(|ended| ended.verdict() == verdict).count();
     let (passed, skipped) = (count(Verdict::Passed), count(Verdict::Skipped));
+    if let Some(words) = &cli.only {
+        let has_rows = all.iter().any(|ended| !ended.evidence.rows.is_empty());
+        ensure!(has_rows, "no row has the words {words:?} in it");
+    }
     println!("proofs: {passed} passed, {} failed, {skipped} skipped", failed.len());
     if !failed.is_empty() {
         bail!("{} failed; repeat with --seed {seed}", failed.join(", "));
@@ -153,9 +161,9 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Proof>> {
 }
 
 /// Runs one proof. The kit panics where it cannot go on; the other proofs can.
-fn run(proof: &'static Proof, effort: Effort) -> Ended {
+fn run(proof: &'static Proof, effort: Effort, only: Option<&str>) -> Ended {
     eprintln!("{}: {}.", proof.name, proof.claim);
-    let mut evidence = Evidence::default();
+    let mut evidence = Evidence::only(only);
     let ran = catch_unwind(AssertUnwindSafe(|| (proof.run)(effort, &mut evidence)));
     let error = match ran {
         Ok(Ok(())) => None,
