@@ -56,7 +56,7 @@ pub(crate) const TABLE: [Text; 22] = [
         explanation: "A deploy was started, and no outcome was recorded: the machine died, the run was killed, \
             or the answer got lost. What production runs is not known, so nothing else may go out and the same \
             commit must not be started again. An order to deploy it once more does not lift this: find out first.",
-        unblock: "look at production, then `govctl resolve SHA --as success` or `--as failure`",
+        unblock: "`govctl resolve SHA` settles what can be proven; else look at production and say `--as success` or `--as failure`",
     },
     Text {
         reason: Reason::VerificationFailed,

@@ -23,14 +23,15 @@ pub(crate) fn hints(reason: Reason, facts: &Facts, policy: &Policy) -> Vec<Strin
         Reason::DeployInProgress => {
             vec!["govctl status".into(), "wait until the running deploy has ended".into()]
         }
-        // One command for each answer, so that none is given by pasting, and the full id,
-        // which needs no work tree.
+        // What can be proven needs no answer. Then one command for each answer, so that none is
+        // given by pasting, and the full id, which needs no work tree.
         Reason::OutcomeUnknown => {
-            let resolve = |sha: &str, word: &str| {
-                format!("govctl resolve {sha} --as {word} --reason \"...\"")
+            let ways = |sha| {
+                let answer = |word| format!("govctl resolve {sha} --as {word} --reason \"...\"");
+                let ask = format!("govctl resolve {sha}   # settles what can be proven");
+                [ask, answer("success"), answer("failure")]
             };
-            let both = |sha| [resolve(sha, "success"), resolve(sha, "failure")];
-            unknown_shas(facts).into_iter().flat_map(both).collect()
+            unknown_shas(facts).into_iter().flat_map(ways).collect()
         }
         Reason::VerificationFailed => {
             vec![format!("mend what failed and deploy the commit that mends it, instead of {sha}")]

@@ -269,6 +269,17 @@ fn an_export_is_read_back_to_the_byte() {
 }
 
 #[test]
+fn an_export_removes_what_a_killed_one_has_left_beside_it_and_nothing_else() {
+    let bench = lived_in();
+    let left = |name: &str| format!(".{name}.0123456789abcdef0123456789abcdef.tmp");
+    bench.given(&left("all.json"), "half of");
+    bench.given(&left("other.json"), "half of");
+    bench.run(&["state", "export", "all.json"]).exits(0);
+    assert!(!bench.path().join(left("all.json")).exists());
+    assert!(bench.path().join(left("other.json")).exists());
+}
+
+#[test]
 fn an_older_export_does_not_forget_what_was_deployed_since() {
     let bench = Bench::new();
     bench.deploy(SHA, &[], "true").exits(0);

@@ -43,14 +43,18 @@ fn every_commit_of_unknown_outcome_has_to_be_resolved() {
         Delivery::Handled { delivery_id: "d1".into(), outcome: HandledOutcome::NoRecord };
     let facts = Facts { unknown: vec![OTHER.into()], delivery: delivery.clone(), ..ready() };
     let hints = decide(&facts, &Policy::default()).unblock_hints;
-    let both = |sha| {
-        ["success", "failure"]
-            .map(|word| format!("govctl resolve {sha} --as {word} --reason \"...\""))
+    let ways = |sha| {
+        [
+            "   # settles what can be proven",
+            " --as success --reason \"...\"",
+            " --as failure --reason \"...\"",
+        ]
+        .map(|words| format!("govctl resolve {sha}{words}"))
     };
-    assert_eq!(hints, [both(OTHER), both(SHA)].concat(), "in full, and one answer each");
+    assert_eq!(hints, [ways(OTHER), ways(SHA)].concat(), "in full, and one answer each");
 
     let facts = Facts { unknown: vec![SHA.to_uppercase()], delivery, ..ready() };
-    assert_eq!(decide(&facts, &Policy::default()).unblock_hints.len(), 2, "each commit once");
+    assert_eq!(decide(&facts, &Policy::default()).unblock_hints.len(), 3, "each commit once");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use system_tests::Stage;
+use system_tests::{Govctl, Stage};
 
 use crate::faults::subject::deliveries::{NEW, OLD, is_claimed, with_claims};
 use crate::faults::subject::{PLAIN, Subject, is_yes, runs, runs_unless, works};
@@ -34,14 +34,9 @@ pub(super) const SUBJECTS: &[Subject] = &[
             let line = format!("\"acme/site:{NEW}\": \"event-1\",");
             stage.script("add", &format!("sed -i '1s|{{|{{ {line}|' \"$1\""));
         },
-        run: |stage| {
-            stage.govctl("state edit delivery_ids.json --reason seen").env("EDITOR", "add")
-        },
+        run: edit,
         effect: is_claimed,
-        again: |stage, is_done| {
-            let edit = stage.govctl("state edit delivery_ids.json --reason seen");
-            runs_unless(is_done, edit.env("EDITOR", "add"))
-        },
+        again: |stage, is_done| runs_unless(is_done, edit(stage)),
         ..PLAIN
     },
     Subject {
@@ -102,6 +97,12 @@ const EXPORTED: &str = "state/exported.json";
 fn with_an_edit(stage: &Stage) {
     with_claims(stage);
     stage.edit("delivery_ids.json", |text| text.replace("event-1", "event-9"));
+}
+
+/// A copy to edit outlives a govctl that is killed, and is to go with the stage.
+fn edit(stage: &Stage) -> Govctl {
+    let edit = stage.govctl("state edit delivery_ids.json --reason seen");
+    edit.env("EDITOR", "add").env("TMPDIR", stage.dir.path())
 }
 
 /// Whether its claims are believed again.

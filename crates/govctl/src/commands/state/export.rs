@@ -2,6 +2,7 @@
 
 use std::{fmt, fs, io, path::PathBuf};
 
+use atomic_file::Orphans;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,8 @@ pub(crate) fn run(args: &ExportArgs, context: &Context, out: &Output) -> Result<
     options.replace(file, format!("{json}\n").as_bytes()).map_err(|error| {
         CliError::broken(format!("cannot write `{}`", file.display())).because(&error)
     })?;
+    // No other command looks there for what a run that was killed has left.
+    atomic_file::sweep(file, Orphans::Remove).ok();
     let count = bundle.files.len();
     out.note(&format!("{count} files are in {}", file.display()));
     Ok(Exit::Yes)
