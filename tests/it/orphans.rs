@@ -44,7 +44,11 @@ fn it_holds_every_deploy_and_is_named() {
     }
     let status = stage.govctl("status").run();
     status.stdout_has("running").stdout_has(&pids[0].to_string()).exit(Exit::Yes);
-    assert_eq!(stage.status()["unknown"], Value::from(Vec::<Value>::new()));
+    let json = stage.status();
+    assert_eq!(json["unknown"], Value::from(Vec::<Value>::new()));
+    assert_eq!(json["in_progress"]["sha"], head);
+    let by = json["in_progress"]["by"].as_str().unwrap();
+    assert!(by.contains(&format!("pid {} on ", pids[0])), "{by}");
     // Nobody says how it ended before it has.
     for words in ["", "--as success"] {
         let run = stage.govctl(&format!("resolve HEAD~1 {words}")).run();

@@ -71,8 +71,8 @@ pub(crate) struct Report {
     freeze: Option<Frozen>,
     /// Commits whose deploy was cut off, so that nobody knows how it ended.
     unknown: Vec<Sha>,
-    #[serde(skip)]
-    in_progress: Option<InProgress>,
+    /// The deploy that runs now, also one whose `govctl` is gone while its command goes on.
+    in_progress: Option<Running>,
 }
 
 /// The breaker around deploys.
@@ -110,6 +110,16 @@ struct Lock {
     holder: Option<Holder>,
 }
 
+/// A deploy that runs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Running {
+    /// Its commit.
+    sha: String,
+    /// Who runs it, in words: a process, or a workflow.
+    by: String,
+}
+
 /// A freeze in force.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -121,6 +131,12 @@ struct Frozen {
     until: Option<String>,
     /// The numbers of the freezes that make it up, for `freeze end`.
     ids: Vec<String>,
+}
+
+impl From<InProgress> for Running {
+    fn from(InProgress { sha, holder }: InProgress) -> Running {
+        Running { sha, by: holder }
+    }
 }
 
 impl From<Freeze> for Frozen {
@@ -153,7 +169,7 @@ impl Report {
             breaker: Around::of(context, project)?,
             freeze: freezes::in_force(context, context.now())?.map(Frozen::from),
             unknown,
-            in_progress,
+            in_progress: in_progress.map(Running::from),
             production_sha_current: release.production_sha_current,
             production_sha_previous: release.production_sha_previous,
             last_deploy_attempt_sha: release.last_deploy_attempt_sha,
@@ -245,7 +261,7 @@ impl fmt::Display for Report {
             row(
                 f,
                 "running",
-                &format_args!("{}  by {}", short(&running.sha), clean(&running.holder)),
+                &format_args!("{}  by {}", short(&running.sha), clean(&running.by)),
             )?;
         }
         row(f, "state", &clean(&self.state_dir))?;
