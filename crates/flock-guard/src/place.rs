@@ -69,11 +69,15 @@ impl Place {
         None
     }
 
-    /// Waits until the lock is had, but not longer than this.
+    /// Waits until the lock is had, but not longer than this, and perhaps less: whoever asks
+    /// looks at the clock anyway.
     pub(crate) fn is_served_within(&self, limit: Duration) -> bool {
-        let is_waiting = |state: &mut State| matches!(state, State::Wanted);
-        let waited = self.changed.wait_timeout_while(self.state(), limit, is_waiting);
-        !matches!(*waited.unwrap_or_else(PoisonError::into_inner).0, State::Wanted)
+        let mut state = self.state();
+        if matches!(*state, State::Wanted) {
+            let waited = self.changed.wait_timeout(state, limit);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !matches!(*state, State::Wanted)
     }
 
     /// Ends the wait: with the lock if it is had by now, or else by giving up.

@@ -80,7 +80,7 @@ pub(crate) fn queue(
         if place.is_served_within(nap) {
             break None;
         }
-        if left == Some(nap) {
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             break Some(Outcome::TimedOut);
         }
         // A path that cannot even be looked at counts as replaced: opening it says why.
