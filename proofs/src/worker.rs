@@ -9,6 +9,7 @@ use state_store::StoreError;
 
 use crate::{
     careless, crash_states, disks, dying_device, faults, killed, long_run, power_cuts, savers,
+    schedules,
 };
 
 /// What this program can be told to do. The words are whatever the proof gave it.
@@ -26,6 +27,7 @@ const JOBS: &[(&str, Job)] = &[
     (crash_states::TURN_PAGES, crash_states::turn_pages),
     (crash_states::HOLD_PAGES, crash_states::hold_pages),
     (crash_states::LOG_LINE, crash_states::log_line),
+    (schedules::OBEDIENT, schedules::obey),
     (faults::REPLACE_CARELESSLY, faults::replace_carelessly),
 ];
 

@@ -19,8 +19,6 @@ use rules::{Rules, Violation};
 use search::{Found, search};
 use state::{Budget, State};
 
-pub(crate) use stopped::CALLS;
-
 pub(crate) const PROOF: Proof = Proof {
     name: "lock",
     claim: "Whatever is stopped, killed or broken, no update is lost and no fenced holder commits",

@@ -18,7 +18,7 @@ use crate::savers::{Ear, Flaw, LEDGER, Ledger, Orders, Report, Said, Team};
 use crate::{quick, savers, worker};
 
 /// Every call that touches a file or a lock. A call that an update does not make costs one run.
-pub(crate) const CALLS: [&str; 16] = [
+const CALLS: [&str; 16] = [
     "openat",
     "statx",
     "newfstatat",

@@ -74,8 +74,12 @@ pub(crate) const SAVER: &str = "saver";
 /// Changes the document as it was ordered to; see [`Orders`].
 pub(crate) fn save(words: &[String]) -> Result<()> {
     die_with_the_proof()?;
-    let orders = Orders::parse(words)?;
-    let document = document(&orders);
+    carry_out(&Orders::parse(words)?)
+}
+
+/// Makes the updates that are ordered, and tells of each.
+pub(crate) fn carry_out(orders: &Orders) -> Result<()> {
+    let document = document(orders);
     let mut failures = 0;
     for attempt in (orders.number << 32)..((orders.number << 32) + orders.count) {
         let failure = try_to_save(&document, attempt, &mut Report::send)?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Seek, pipe};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -136,6 +137,14 @@ impl Team {
         Ok(command.stderr(self.complaints.try_clone()?).spawn()?)
     }
 
+    /// What its members have complained of so far.
+    pub(crate) fn complaints(&self) -> Result<String> {
+        let mut bytes = vec![0; usize::try_from(self.complaints.metadata()?.len())?];
+        // Where they write on is where this descriptor stands, too.
+        self.complaints.read_exact_at(&mut bytes, 0)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// Everybody has been started: from now on the pipe ends with the last of them. Returns
     /// where they complain.
     pub(crate) fn closed(self) -> Complaints {
@@ -162,12 +171,20 @@ impl Complaints {
 pub(crate) struct Ear(PipeReader);
 
 impl Ear {
-    /// The next report, or `None` once every member has ended.
+    /// An ear that hears what was said already.
+    pub(crate) fn without_waiting(self) -> Result<Ear> {
+        rustix::io::ioctl_fionbio(&self.0, true)?;
+        Ok(self)
+    }
+
+    /// The next report, or `None` once every member has ended, or has said no more so far.
     pub(crate) fn hear(&mut self) -> Result<Option<Report>> {
         let mut bytes = [0; REPORT_BYTES];
         match self.0.read_exact(&mut bytes) {
             Ok(()) => Ok(Some(Report::parse(&bytes)?)),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+            // A report is written, and so read, at once.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
