@@ -110,7 +110,12 @@ struct Sweep {
 
 impl Sweep {
     fn of(place: &Path, orphans: Orphans) -> io::Result<Sweep> {
-        let is_dir = fs::metadata(place).is_ok_and(|metadata| metadata.is_dir());
+        let is_dir = match fs::metadata(place) {
+            Ok(metadata) => metadata.is_dir(),
+            // The file that is meant may be gone, or not have been made yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
         if is_dir {
             let dir = Dir::open(place)?;
             return Ok(Sweep { dir, path: place.to_owned(), only: None, orphans });
@@ -163,15 +168,19 @@ impl Sweep {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => return Some(Fate::Kept(error)),
         };
-        Some(match life::is_orphaned(&file) {
-            Ok(false) => Fate::InUse,
-            // Its writer may have committed it and gone while we opened it.
-            Ok(true) if !self.is_still(name, &file) => return None,
+        let is_orphaned = match life::is_orphaned(&file) {
+            Ok(is_orphaned) => is_orphaned,
+            Err(error) => return Some(Fate::Kept(error)),
+        };
+        match is_orphaned.then(|| self.is_still(name, &file)) {
+            None => Some(Fate::InUse),
             // The half-made backup first: without its temporary file nothing is left to say
             // whose it is but its name.
-            Ok(true) => self.remove(&[&sibling.as_role(Role::Backup), name]),
-            Err(error) => Fate::Kept(error),
-        })
+            Some(Ok(true)) => Some(self.remove(&[&sibling.as_role(Role::Backup), name])),
+            // Its writer has committed it and gone while we opened it.
+            Some(Ok(false)) => None,
+            Some(Err(error)) => Some(Fate::Kept(error)),
+        }
     }
 
     /// A half-made backup exists only while the temporary file or slot of the same token does.
@@ -187,17 +196,17 @@ impl Sweep {
             (Ok(true), _) => Some(Fate::OfALock),
             // Judged, and removed, with the temporary file.
             (_, Ok(true)) => None,
-            (Ok(false), Ok(false)) => {
-                self.dir.stat(name).ok().flatten().map(|_| self.remove(&[name]))
-            }
+            (Ok(false), Ok(false)) => match self.dir.stat(name) {
+                Ok(found) => found.map(|_| self.remove(&[name])),
+                Err(error) => Some(Fate::Kept(error)),
+            },
         }
     }
 
-    fn is_still(&self, name: &OsStr, file: &File) -> bool {
-        match (self.dir.stat(name), file.metadata()) {
-            (Ok(Some(named)), Ok(open)) => (named.st_dev, named.st_ino) == (open.dev(), open.ino()),
-            _ => false,
-        }
+    fn is_still(&self, name: &OsStr, file: &File) -> io::Result<bool> {
+        let Some(named) = self.dir.stat(name)? else { return Ok(false) };
+        let open = file.metadata()?;
+        Ok((named.st_dev, named.st_ino) == (open.dev(), open.ino()))
     }
 
     fn remove(&self, names: &[&OsStr]) -> Fate {

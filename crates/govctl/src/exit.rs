@@ -1,6 +1,11 @@
 //! How a run can end: exit codes, and errors that a person can act on.
 
-use std::{error::Error, fmt, process::ExitCode};
+use std::{
+    error::Error,
+    fmt,
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
 use booty_state::StateError;
 use flock_guard::LockError;
@@ -112,6 +117,19 @@ impl CliError {
             }
             _ => CliError::broken(message).because(error),
         }
+    }
+
+    /// A file that somebody has named cannot be read. A wrong name or wrong contents are wrong use;
+    /// a disk or a pipe that fails is not.
+    pub(crate) fn unreadable(message: impl Into<String>, error: &io::Error) -> CliError {
+        let kind = match error.kind() {
+            ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidData => Kind::Usage,
+            _ => Kind::Broken,
+        };
+        CliError::new(kind, message).because(error)
     }
 
     /// An error that is said as it is.

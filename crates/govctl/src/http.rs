@@ -9,7 +9,10 @@ use ureq::{
     Agent, Body,
     http::{HeaderMap, Response, StatusCode},
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::transport::DefaultConnector,
 };
+
+use crate::lookup::Lookup;
 
 /// What a server answered.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ pub(crate) fn agent(limit: Duration, roots: &Roots) -> Agent {
         .max_redirects_will_error(false)
         .timeout_global(Some(limit))
         .user_agent(concat!("govctl/", env!("CARGO_PKG_VERSION")));
-    config.build().into()
+    Agent::with_parts(config.build(), DefaultConnector::default(), Lookup)
 }
 
 /// Reads an answer to its end, or the first `limit_bytes` of its body.

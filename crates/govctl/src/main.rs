@@ -27,6 +27,7 @@ mod http;
 mod intent;
 mod locks;
 mod log;
+mod lookup;
 mod output;
 mod process;
 mod project;

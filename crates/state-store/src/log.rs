@@ -252,7 +252,8 @@ impl LineLog {
             self.sync_directory()?;
         }
         if let Err(source) = file.write_all(line.as_bytes()).and_then(|()| file.sync_data()) {
-            file.set_len(end).ok(); // Best effort: what stays is cut off by the next append.
+            // As good as it goes: what stays is cut off by the next append. For good, as there.
+            file.set_len(end).and_then(|()| file.sync_data()).ok();
             return Err(self.failed("append to", source));
         }
         Ok(true)

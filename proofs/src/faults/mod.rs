@@ -6,7 +6,8 @@ mod subject;
 mod twice;
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Error, Result};
@@ -77,9 +78,8 @@ fn sweep(subject: &Subject, effort: Effort, tally: &mut Tally) -> Result<()> {
             }
         }
     }
-    let most = arena.most_runs();
-    if most > 1 {
-        tally.violation(|| format!("the deploy command ran {most} times"));
+    for run in arena.ran.borrow().iter().filter(|run| run.count() > 1) {
+        tally.violation(|| format!("{}: the deploy command ran {} times", run.fault, run.count()));
     }
     Ok(())
 }
@@ -94,9 +94,24 @@ struct Arena<'a> {
     subject: &'a Subject,
     stage: Stage,
     before: Tree,
-    /// Where the deploy command of each run leaves its line, and how many lines the run after
-    /// it left. A command outlives a govctl that is killed, so they are counted at the end.
-    ran: RefCell<Vec<(PathBuf, usize)>>,
+    /// A command outlives a govctl that is killed, so they are counted at the end.
+    ran: RefCell<Vec<Ran>>,
+}
+
+/// How often the deploy command ran in one run and the one after it.
+struct Ran {
+    /// The fault of that run.
+    fault: String,
+    /// Where the command leaves its line.
+    lines: PathBuf,
+    /// How many lines the run after it left.
+    again: usize,
+}
+
+impl Ran {
+    fn count(&self) -> usize {
+        fs::read_to_string(&self.lines).unwrap_or_default().lines().count() + self.again
+    }
 }
 
 impl Arena<'_> {
@@ -111,14 +126,16 @@ impl Arena<'_> {
 
     fn restore(&self) -> Result<()> {
         let place = self.stage.dir.join(self.subject.place);
-        std::fs::remove_dir_all(&place)?;
-        std::fs::create_dir(&place)?;
-        std::fs::remove_file(self.stage.dir.join("ran")).ok(); // It may not be there.
+        fs::remove_dir_all(&place)?;
+        fs::create_dir(&place)?;
+        fs::remove_file(self.stage.dir.join("ran")).ok(); // It may not be there.
         self.before.write(&place)
     }
 
     /// What it calls if nothing fails. It has to do then what it is judged by.
     fn undisturbed(&self) -> Result<Trace, String> {
+        // What was run to prepare it is not counted.
+        fs::remove_file(self.stage.dir.join("ran")).ok();
         let _bystander = (self.subject.bystander)(&self.stage);
         let (trace, answer) = self.traced(&[all_calls()]);
         self.judge(false, &answer)?;
@@ -131,8 +148,9 @@ impl Arena<'_> {
     fn traced(&self, words: &[String]) -> (Trace, Answer) {
         let number = self.ran.borrow().len();
         let dir = self.stage.dir.join(&format!("run-{number}"));
-        std::fs::create_dir(&dir).expect("a directory of our own takes one more");
-        self.ran.borrow_mut().push((dir.join("ran"), 0));
+        fs::create_dir(&dir).expect("a directory of our own takes one more");
+        let (fault, lines) = (words.join(" "), dir.join("ran"));
+        self.ran.borrow_mut().push(Ran { fault, lines, again: 0 });
         let run = (self.subject.run)(&self.stage).env("STAGE", dir);
         let (trace, answer) = Trace::of(run, words);
         (trace, answer.whatever_is_said())
@@ -166,16 +184,10 @@ impl Arena<'_> {
         if verify.code() != 0 {
             return Err(format!("then\n{}", verify.shown()));
         }
-        if let Some((_, again)) = self.ran.borrow_mut().last_mut() {
-            *again = self.stage.ran().len();
+        if let Some(ran) = self.ran.borrow_mut().last_mut() {
+            ran.again = self.stage.ran().len();
         }
         Ok(())
-    }
-
-    /// How many times the deploy command ran, at most.
-    fn most_runs(&self) -> usize {
-        let lines = |path: &Path| std::fs::read_to_string(path).unwrap_or_default().lines().count();
-        self.ran.borrow().iter().map(|(path, again)| lines(path) + again).max().unwrap_or(0)
     }
 
     fn no_leftovers(&self) -> Result<(), String> {

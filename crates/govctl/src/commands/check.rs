@@ -111,7 +111,7 @@ fn changed_paths(file: &str) -> Result<Changes, CliError> {
         fs::read(file)
     };
     let bytes = read.map_err(|error| {
-        CliError::usage(format!("cannot read the changed paths from `{file}`")).because(&error)
+        CliError::unreadable(format!("cannot read the changed paths from `{file}`"), &error)
     })?;
     listed(&bytes, file)
 }

@@ -159,7 +159,7 @@ fn payload(file: &str) -> Result<Vec<u8>, CliError> {
         }
     };
     read.map_err(|error| {
-        CliError::usage(format!("cannot read the payload from `{file}`")).because(&error)
+        CliError::unreadable(format!("cannot read the payload from `{file}`"), &error)
     })?;
     if bytes.len() as u64 > LIMIT_BYTES {
         return Err(CliError::usage(format!(

@@ -1,10 +1,10 @@
 //! `govctl init`
 
 use std::{
-    fmt, fs,
-    fs::{OpenOptions, Permissions},
+    fmt,
+    fs::{self, Permissions},
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -85,15 +85,8 @@ fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
     let failed = |error: io::Error| cannot_write(&path, &error);
     fs::create_dir_all(path.parent().unwrap_or(top)).map_err(failed)?;
     let mode = if file.is_executable { 0o755 } else { 0o644 };
-    // Taking the name and finding that it is taken are one step, also for a broken link.
-    match OpenOptions::new().write(true).create_new(true).mode(mode).open(&path) {
-        Ok(mut new) => {
-            new.write_all(file.text.as_bytes()).map_err(|error| {
-                fs::remove_file(&path).ok(); // Half a file would be left as it is next time.
-                failed(error)
-            })?;
-            Ok(Action::Written)
-        }
+    match created(&path, &file.text, mode) {
+        Ok(()) => Ok(Action::Written),
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(error)),
         Err(_) if !force => Ok(Action::Kept),
         Err(_) => {
@@ -106,6 +99,23 @@ fn written(top: &Path, file: &File, force: bool) -> Result<Action, CliError> {
             Ok(Action::Replaced)
         }
     }
+}
+
+/// Makes a file that is whole or not there: half of one would be left as it is by the next run.
+fn created(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    // Also a link to nothing is in the way.
+    match fs::symlink_metadata(path) {
+        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    let mut new = builder.permissions(Permissions::from_mode(mode)).tempfile_in(directory)?;
+    new.write_all(text.as_bytes())?;
+    // Taking the name and finding that it is taken are one step.
+    new.persist_noclobber(path)?;
+    Ok(())
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> CliError {

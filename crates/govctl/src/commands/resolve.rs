@@ -75,13 +75,23 @@ impl From<Settle> for DeployResult {
 pub(crate) fn run(args: &ResolveArgs, context: &Context, out: &Output) -> Result<Exit, CliError> {
     let project = Project::open(context, out)?;
     let sha = project.recorded_commit(&args.sha)?;
-    // Whoever holds the lock may still write the outcome itself.
+    let was_unknown = settle::unknown(context, &project, &sha)?.contains(&sha);
+    // Whoever holds the lock may still write the outcome itself, and taking it ends what was cut off.
     let lock = attempt::lock(context, &project, out)?;
     if !settle::unknown(context, &project, &sha)?.contains(&sha) {
-        out.note(&format!("note: nothing about {} is unknown; nothing was changed", sha.short()));
+        let release = context.releases(&project).load()?;
+        let said = args.settle_as.map(DeployResult::from);
+        let is_so = said.is_none_or(|said| release.outcome_of(&sha) == Some(&said));
+        let answer = if was_unknown && is_so { Exit::Yes } else { Exit::No };
+        if answer == Exit::No {
+            out.note(&format!(
+                "note: nothing about {} is unknown; nothing was changed",
+                sha.short()
+            ));
+        }
         lock.release(); // Who looks next is us, and should not see us hold it.
         out.report(&status::Report::of(context, &project)?)?;
-        return Ok(Exit::No);
+        return Ok(answer);
     }
     let health = match args.settle_as {
         Some(_) => None,

@@ -156,7 +156,7 @@ fn secret(args: &ServeArgs, context: &Context) -> Result<Secret, CliError> {
     let text = match (&args.secret_file, context.variable(SECRET)?) {
         (Some(file), _) => fs::read_to_string(file).map_err(|error| {
             let file = file.display();
-            CliError::usage(format!("cannot read the secret from `{file}`")).because(&error)
+            CliError::unreadable(format!("cannot read the secret from `{file}`"), &error)
         })?,
         (None, Some(text)) => text.to_owned(),
         (None, None) => return Err(hint(CliError::usage(format!("`{SECRET}` is not set")))),

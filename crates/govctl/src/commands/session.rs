@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    io::{self, ErrorKind, Read},
+    io::{self, Read},
     ops::ControlFlow,
 };
 
@@ -143,20 +143,8 @@ fn show(
 
 /// Reads one JSON object a line; nothing is appended if one of them is none.
 fn messages(file: &str) -> Result<Vec<Message>, CliError> {
-    let unreadable = |error: io::Error| {
-        let message = format!("cannot read messages from `{file}`");
-        // A wrong name or wrong contents are wrong use; a disk or a pipe that fails is not.
-        let is_wrong = matches!(
-            error.kind(),
-            ErrorKind::NotFound
-                | ErrorKind::NotADirectory
-                | ErrorKind::IsADirectory
-                | ErrorKind::PermissionDenied
-                | ErrorKind::InvalidData
-        );
-        let wrong = if is_wrong { CliError::usage(message) } else { CliError::broken(message) };
-        wrong.because(&error)
-    };
+    let unreadable =
+        |error| CliError::unreadable(format!("cannot read messages from `{file}`"), &error);
     let mut text = String::new();
     let read = if file == "-" {
         io::stdin().read_to_string(&mut text).map(drop)

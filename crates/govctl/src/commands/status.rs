@@ -258,11 +258,7 @@ impl fmt::Display for Report {
             (None, false) => row(f, "lock", &"free")?,
         }
         if let Some(running) = &self.in_progress {
-            row(
-                f,
-                "running",
-                &format_args!("{}  by {}", short(&running.sha), clean(&running.by)),
-            )?;
+            row(f, "running", &format_args!("{}  by {}", short(&running.sha), clean(&running.by)))?;
         }
         row(f, "state", &clean(&self.state_dir))?;
         for sha in &self.unknown {

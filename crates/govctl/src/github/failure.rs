@@ -2,7 +2,10 @@
 
 use std::{error::Error, fmt, io, time::Duration};
 
-use crate::exit::{CliError, Kind};
+use crate::{
+    exit::{CliError, Kind},
+    lookup::NoAddress,
+};
 
 /// Why there is no answer to go on with.
 #[derive(Debug)]
@@ -54,11 +57,17 @@ pub(crate) fn cause_of(error: ureq::Error) -> Cause {
     let refused = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     match error {
         error @ ureq::Error::HostNotFound => Cause::NotSent(error),
-        ureq::Error::Io(error) if refused(&error) => Cause::NotSent(error.into()),
+        ureq::Error::Io(error) if refused(&error) || has_no_address(&error) => {
+            Cause::NotSent(error.into())
+        }
         ureq::Error::Io(error) if is_untrusted(&error) => Cause::Untrusted(error),
         // Everything else may have happened after the first byte was on its way.
         error => Cause::Lost(error.into_io()),
     }
+}
+
+fn has_no_address(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<NoAddress>())
 }
 
 /// Whether the handshake ended at the certificate of the server, before a request could be sent.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use atomic_file::{HardLinks, Options};
-use booty_state::AuditLog;
+use booty_state::{AuditLog, StateError};
 use clap::Args;
 use flock_guard::{LockFile, LockGuard};
 use serde::Serialize;
@@ -101,15 +101,7 @@ fn no_deploy_runs(context: &Context) -> Result<Vec<LockGuard>, CliError> {
 }
 
 fn read(path: &Path) -> Result<Bundle, CliError> {
-    let failed = |error: io::Error| {
-        let message = format!("cannot read `{}`", path.display());
-        let is_wrong = matches!(
-            error.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory
-        );
-        let error_of = if is_wrong { CliError::usage } else { CliError::broken };
-        error_of(message).because(&error)
-    };
+    let failed = |error| CliError::unreadable(format!("cannot read `{}`", path.display()), &error);
     let mut text = Vec::new();
     if path == Path::new("-") {
         io::stdin().lock().take(LIMIT_BYTES).read_to_end(&mut text).map_err(failed)?;
@@ -183,7 +175,13 @@ fn chain_is_whole(text: &str) -> Result<bool, CliError> {
     let copy = dir.path().join(AUDIT);
     atomic_file::replace(&copy, text.as_bytes())
         .map_err(|error| failed(io::Error::other(error.to_string())))?;
-    Ok(AuditLog::at(copy).verify().is_ok())
+    match AuditLog::at(copy).verify() {
+        Ok(_) => Ok(true),
+        Err(StateError::ChainBroken { .. }) => Ok(false),
+        Err(error) => {
+            Err(CliError::broken("cannot check the audit log of the import").because(&error))
+        }
+    }
 }
 
 /// The first file of a state that is there, if there is one.
