@@ -130,3 +130,22 @@ fn a_log_is_in_its_directory_for_good_before_its_first_line_is_written() {
     let is_synced = |call: &Call| is(SYNC, &["/sessions>"])(call) && call.ended < line.started;
     trace.next(None, "sync of the directory before the first line", is_synced);
 }
+
+#[test]
+fn a_torn_line_is_cut_off_for_good_before_the_next_one_is_written() {
+    // Else a power cut could leave its beginning, and the end of the next line in a block behind it.
+    let stage = Stage::new();
+    let answer = stage.govctl("session create planner").run().stdout_has("");
+    let id = answer.said().trim().to_owned();
+    answer.exit(Exit::Yes);
+    let name = format!("state/sessions/{id}.jsonl");
+    stage.dir.write(&name, &(stage.dir.read(&name) + "{\"half"));
+    let words = ["--trace=ftruncate,fsync,fdatasync,write".to_owned()];
+    let append = stage.govctl(&format!("session append {id}")).stdin(b"{\"text\": \"whole\"}\n");
+    let (trace, answer) = Trace::of(append, &words);
+    answer.stdout_has("").any_stderr().exit(Exit::Yes);
+    let cut = trace.next(None, "cut", is(&["ftruncate"], &[".jsonl>"]));
+    let line = trace.next(Some(cut), "next line", is(&["write"], &[".jsonl>", "whole"]));
+    let is_synced = |call: &Call| is(SYNC, &[".jsonl>"])(call) && call.ended < line.started;
+    trace.next(Some(cut), "sync of the cut before the next line", is_synced);
+}

@@ -281,6 +281,9 @@ impl LineLog {
         if torn > 0 {
             tracing::warn!(path = %self.path.display(), bytes = torn, "cutting off a torn last line");
             file.set_len(end).map_err(failed)?;
+            // Else its bytes may come back in the middle of the line that takes its place: a block
+            // in which only the old line was on disk, before one in which the new line ends.
+            file.sync_data().map_err(|source| self.failed("sync", source))?;
         }
         Ok((end, last))
     }
