@@ -12,6 +12,7 @@
 )]
 
 mod block_cuts;
+mod bytes;
 mod careless;
 mod crash_states;
 mod damage;

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::bytes::Bytes;
+
 /// Names and what they stand for. Two names may stand for one file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tree {
@@ -20,7 +22,7 @@ pub(crate) struct Tree {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
     Directory,
-    File(Vec<u8>),
+    File(Bytes),
 }
 
 impl Tree {
@@ -50,7 +52,7 @@ impl Tree {
                 self.nodes.insert(number, Node::Directory);
                 self.add(top, &name, numbers)?;
             } else {
-                self.nodes.insert(number, Node::File(fs::read(&path)?));
+                self.nodes.insert(number, Node::File(fs::read(&path)?.into()));
             }
         }
         Ok(())

@@ -30,8 +30,10 @@ impl Resolver for Lookup {
         let (found, answer) = mpsc::sync_channel(1);
         let (host, config) = (uri.clone(), config.clone());
         let unhurried = NextTimeout { after: Duration::NotHappening, ..timeout };
-        let look =
-            move || found.send(DefaultResolver::default().resolve(&host, &config, unhurried));
+        let look = move || {
+            // Nobody may be waiting for it any more.
+            found.send(DefaultResolver::default().resolve(&host, &config, unhurried)).ok();
+        };
         thread::Builder::new().spawn(look).map_err(|error| none(uri, &error.to_string()))?;
         match answer.recv_timeout(*timeout.after) {
             Ok(Err(error)) => Err(none(uri, &error.to_string())),

@@ -45,7 +45,7 @@ impl Life {
         self.versions.drain(..self.versions.len() - 1);
     }
 
-    fn newest(&self) -> &[u8] {
+    pub(crate) fn newest(&self) -> &[u8] {
         self.versions.last().map_or(&[], Vec::as_slice)
     }
 }

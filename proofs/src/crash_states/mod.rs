@@ -6,7 +6,12 @@
 //! again, and so on: a power cut while recovering from a power cut.
 
 mod claims;
+mod commands;
 mod contents;
+mod disk;
+mod documents;
+mod examiner;
+mod judges;
 mod lines;
 mod models;
 mod mutants;
@@ -15,17 +20,15 @@ mod pages;
 mod record;
 mod scratch;
 
-use std::collections::{HashMap, HashSet};
+use anyhow::Result;
 
-use anyhow::{Result, ensure};
-use system_tests::Random;
-
-use crate::crash_states::models::{Bounds, Model, each_crash};
+use crate::crash_states::examiner::{Examiner, Met};
+use crate::crash_states::judges::Judges;
+use crate::crash_states::models::{Bounds, Model};
 use crate::crash_states::mutants::Mutant;
 use crate::crash_states::record::Record;
-use crate::evidence::{Evidence, Tally};
+use crate::evidence::Evidence;
 use crate::proof::{Effort, Length, Proof};
-use crate::tree::Tree;
 
 pub(crate) use claims::Claiming;
 pub(crate) use lines::{LOG_LINE, Logging, log_line};
@@ -48,6 +51,22 @@ struct Plan {
     bounds: Bounds,
     /// States from which the victim runs once more, at most.
     nested: usize,
+    nested_bounds: Bounds,
+}
+
+impl Plan {
+    fn of(operation: &dyn Operation, effort: Effort) -> Plan {
+        if effort.length == Length::Short {
+            let nested_bounds = Bounds { most_contents: 10, ..Bounds::SHORT };
+            return Plan { bounds: Bounds::SHORT, nested: 4, nested_bounds };
+        }
+        // A take-over has so many moments and sets of names that a few contents of each will do.
+        let (most_names, most_contents) =
+            if operation.is_large() { (128, 100) } else { (1024, 20_000) };
+        let bounds = Bounds { most_names, most_contents, size_step: 1 };
+        let nested_bounds = Bounds { most_names: 64, most_contents: 200, size_step: 1 };
+        Plan { bounds, nested: if operation.is_large() { 10 } else { 100 }, nested_bounds }
+    }
 }
 
 fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
@@ -69,20 +88,13 @@ fn run(effort: Effort, evidence: &mut Evidence) -> Result<()> {
     for how in [How::Replace, How::Update] {
         examine(&Paging { how, bytes: sizes[0], before: 0 }, effort, evidence)?;
     }
-    Ok(())
+    commands::run(effort, evidence)
 }
 
 fn examine(operation: &dyn Operation, effort: Effort, evidence: &mut Evidence) -> Result<()> {
-    let plan = Plan {
-        bounds: Bounds {
-            most_names: effort.pick(32, 1024),
-            most_contents: effort.pick(40, 400_000),
-            size_step: effort.pick(97, 1),
-        },
-        nested: effort.pick(4, 400),
-    };
-    let mut scratch = Scratch::new()?;
-    let top = scratch.clear()?;
+    let plan = Plan::of(operation, effort);
+    let mut judges = Judges::new()?;
+    let top = judges.scratch().clear()?;
     operation.prepare(top)?;
     let old = operation.read(top)?.generation;
     let record = {
@@ -90,13 +102,16 @@ fn examine(operation: &dyn Operation, effort: Effort, evidence: &mut Evidence) -
         Record::of(operation.victim(top)?, top)?
     };
     let places = Model::ALL.map(Model::name).join(", ");
-    let mut outlines = HashMap::new();
+    let mut met = Met::default();
+    let (judges, random) = (&mut judges, effort.random());
     evidence.promise(operation.name(), places.clone(), |tally| {
-        let mut examiner = Examiner::new(operation, &mut scratch, effort, plan.bounds, tally);
-        examiner.all(&record, old, &mut outlines)
+        let random = random.clone();
+        let mut examiner = Examiner { operation, judges, random, tally, met: &mut met };
+        examiner.all(&record, old, plan.bounds)
     })?;
     evidence.promise(format!("{}, twice", operation.name()), places.clone(), |tally| {
-        twice(operation, &mut scratch, effort, plan, &outlines, tally)
+        let random = random.clone();
+        twice(Examiner { operation, judges, random, tally, met: &mut met }, plan)
     })?;
     // Of a take-over there are thousands of states, and its lines are those of an update.
     let mutants =
@@ -105,104 +120,30 @@ fn examine(operation: &dyn Operation, effort: Effort, evidence: &mut Evidence) -
         let Some(record) = mutant.of(&record) else { continue };
         let name = format!("{}: {}", operation.name(), mutant.name());
         evidence.mutant(name, places.clone(), |tally| {
-            let bounds = Bounds { most_names: 32, most_contents: 40, size_step: 97 };
-            let mut examiner = Examiner::new(operation, &mut scratch, effort, bounds, tally);
-            examiner.all(&record, old, &mut HashMap::new())
+            let (random, met) = (random.clone(), &mut Met::default());
+            let mut examiner = Examiner { operation, judges, random, tally, met };
+            examiner.all(&record, old, Bounds::SHORT)
         })?;
     }
     Ok(())
 }
 
-/// From every state that differs for a reader, the victim runs again, and every power cut of
-/// that is looked at.
-fn twice(
-    operation: &dyn Operation,
-    scratch: &mut Scratch,
-    effort: Effort,
-    plan: Plan,
-    outlines: &HashMap<u64, (Tree, u64)>,
-    tally: &mut Tally,
-) -> Result<()> {
-    let mut chosen: Vec<_> = outlines.iter().collect();
-    chosen.sort_by_key(|(outline, _)| **outline);
-    chosen.truncate(plan.nested);
-    for (_, (tree, generation)) in chosen {
-        let top = scratch.clear()?;
+/// From states that differ for a reader, the victim runs again, and every power cut of that is
+/// looked at.
+fn twice(mut examiner: Examiner<'_>, plan: Plan) -> Result<()> {
+    let operation = examiner.operation;
+    let mut first = std::mem::take(&mut examiner.met.first);
+    for _ in 0..plan.nested.min(first.len()) {
+        let at = examiner.random.below(u64::try_from(first.len())?);
+        let (tree, generation) = first.swap_remove(usize::try_from(at)?);
+        let top = examiner.judges.scratch().clear()?;
         tree.write(top)?;
         let record = {
             let _bystander = operation.bystander(top)?;
             Record::of(operation.victim(top)?, top)?
         };
-        tally.count("runs", 1);
-        let bounds = Bounds { most_contents: effort.pick(10, 2_000), ..plan.bounds };
-        let mut examiner = Examiner::new(operation, scratch, effort, bounds, tally);
-        examiner.all(&record, *generation, &mut HashMap::new())?;
+        examiner.tally.count("runs", 1);
+        examiner.all(&record, generation, plan.nested_bounds)?;
     }
     Ok(())
-}
-
-/// Looks at states, each of them once.
-struct Examiner<'a> {
-    operation: &'a dyn Operation,
-    scratch: &'a mut Scratch,
-    random: Random,
-    bounds: Bounds,
-    tally: &'a mut Tally,
-    seen: HashSet<(u64, bool)>,
-}
-
-impl<'a> Examiner<'a> {
-    fn new(
-        operation: &'a dyn Operation,
-        scratch: &'a mut Scratch,
-        effort: Effort,
-        bounds: Bounds,
-        tally: &'a mut Tally,
-    ) -> Examiner<'a> {
-        Examiner {
-            operation,
-            scratch,
-            random: effort.random(),
-            bounds,
-            tally,
-            seen: HashSet::new(),
-        }
-    }
-
-    /// Every state under every model. Of those that look the same to a reader one is kept in
-    /// `outlines`, with the generation that was read.
-    fn all(
-        &mut self,
-        record: &Record,
-        old: u64,
-        outlines: &mut HashMap<u64, (Tree, u64)>,
-    ) -> Result<()> {
-        for model in Model::ALL {
-            let mut random = self.random.clone();
-            let sampled = each_crash(record, model, self.bounds, &mut random, |crash| {
-                let fingerprint = crash.tree.fingerprint();
-                if !self.seen.insert((fingerprint, crash.acknowledged)) {
-                    return Ok(());
-                }
-                let top = self.scratch.clear()?;
-                crash.tree.write(top)?;
-                self.tally.tried(1);
-                match verdict(self.operation, top, old, crash.acknowledged) {
-                    Ok(generation) => {
-                        outlines.entry(crash.tree.outline()).or_insert((crash.tree, generation));
-                    }
-                    Err(wrong) => {
-                        let state = crash.tree.described();
-                        self.tally.violation(|| format!("{}: {wrong}; {state}", model.name()));
-                    }
-                }
-                Ok(())
-            })?;
-            if sampled > 0 {
-                self.tally.count("sets sampled", sampled);
-            }
-        }
-        ensure!(!self.seen.is_empty(), "a record without a state");
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use system_tests::{Govctl, Victim};
 
 /// A change from one generation to the next, made by a process and read by the real loader.
-pub(crate) trait Operation {
+pub(crate) trait Operation: Sync {
     /// What it is, for the table.
     fn name(&self) -> String;
 
@@ -58,14 +58,15 @@ pub(crate) fn verdict(
     old: u64,
     acknowledged: bool,
 ) -> Result<u64, String> {
+    let generation = goes_on(operation, top)?;
+    is_due(generation, old, acknowledged)?;
+    Ok(generation)
+}
+
+/// Reads the state, makes the next change and reads again. Returns the generation that it had.
+pub(crate) fn goes_on(operation: &dyn Operation, top: &Path) -> Result<u64, String> {
     let found = operation.read(top).map_err(|error| format!("it cannot be read: {error:#}"))?;
     let generation = found.generation;
-    if acknowledged && generation != old + 1 {
-        return Err(format!("{} was acknowledged, and {generation} is there", old + 1));
-    }
-    if generation != old && generation != old + 1 {
-        return Err(format!("neither {old} nor {} but {generation} is there", old + 1));
-    }
     check_backup(found)?;
     let changed = operation.change(top);
     changed.map_err(|error| format!("the next change fails: {error:#}"))?;
@@ -78,6 +79,17 @@ pub(crate) fn verdict(
         return Err("the next change leaves something behind".to_owned());
     }
     Ok(generation)
+}
+
+/// Whether this generation may be there.
+pub(crate) fn is_due(generation: u64, old: u64, acknowledged: bool) -> Result<(), String> {
+    if acknowledged && generation != old + 1 {
+        return Err(format!("{} was acknowledged, and {generation} is there", old + 1));
+    }
+    if generation != old && generation != old + 1 {
+        return Err(format!("neither {old} nor {} but {generation} is there", old + 1));
+    }
+    Ok(())
 }
 
 /// A backup is the version before, or, between the two renames, the same version.

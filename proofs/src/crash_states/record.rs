@@ -48,6 +48,8 @@ pub(crate) enum Step {
     SyncDirectory {
         name: String,
     },
+    /// What cannot be taken back has begun: a command was started.
+    Start,
     /// The program told its caller that it is done.
     Acknowledge,
 }
@@ -62,15 +64,36 @@ pub(crate) struct Record {
 impl Record {
     /// Runs `victim`, which must succeed, and records what it does below `top`.
     pub(crate) fn of(victim: Govctl, top: &Path) -> Result<Record> {
+        let record = Record::ending_with(0, victim, top, None)?;
+        ensure!(record.steps.contains(&Step::Acknowledge), "nothing was acknowledged");
+        Ok(record)
+    }
+
+    /// The same of a command of ours, which has acknowledged what it did once it has ended. Where
+    /// a command that it starts leaves a line is `witness`.
+    pub(crate) fn of_command(code: i32, run: Govctl, top: &Path, witness: &Path) -> Result<Record> {
+        let mut record = Record::ending_with(code, run, top, Some(witness))?;
+        record.steps.retain(|step| *step != Step::Acknowledge);
+        record.steps.push(Step::Acknowledge);
+        Ok(record)
+    }
+
+    fn ending_with(
+        code: i32,
+        victim: Govctl,
+        top: &Path,
+        witness: Option<&Path>,
+    ) -> Result<Record> {
         let before = Tree::read(top)?;
         // Hexadecimal strings, whole: what is written is binary and of any length.
         let trace = format!("--trace={CALLS}");
         let words = ["--follow-forks", "-xx", "-s", "1000000", &trace].map(str::to_owned);
         let (trace, answer) = Trace::of(victim, &words);
         let answer = answer.whatever_is_said();
-        ensure!(answer.code() == 0, "the victim fails before it is one\n{}", answer.shown());
+        ensure!(answer.code() == code, "the victim fails before it is one\n{}", answer.shown());
         let mut reader = Reader {
             top: top.to_str().context("a path in UTF-8")?.to_owned(),
+            witness: witness.and_then(Path::to_str).map(str::to_owned),
             names: before.names.clone(),
             directories: directories(&before),
             lengths: lengths(&before),
@@ -82,7 +105,6 @@ impl Record {
         for call in trace.calls.iter().filter(|call| call.succeeded()) {
             reader.add(call).with_context(|| format!("at {}({})", call.name, call.args))?;
         }
-        ensure!(reader.steps.contains(&Step::Acknowledge), "nothing was acknowledged");
         Ok(Record { before, steps: reader.steps })
     }
 }
@@ -104,6 +126,7 @@ fn lengths(tree: &Tree) -> HashMap<usize, usize> {
 /// Follows names and offsets, because calls speak of descriptors.
 struct Reader {
     top: String,
+    witness: Option<String>,
     names: BTreeMap<String, usize>,
     directories: BTreeSet<String>,
     lengths: HashMap<usize, usize>,
@@ -120,6 +143,10 @@ impl Reader {
         let args: Vec<&str> = call.args.split(", ").collect();
         match call.name.as_str() {
             "open" | "openat" => self.open(call, &args),
+            "write" if self.is_witness(args[0]) => {
+                self.steps.push(Step::Start);
+                Ok(())
+            }
             "write" if is_stdout(args[0]) => {
                 self.steps.push(Step::Acknowledge);
                 Ok(())
@@ -150,6 +177,11 @@ impl Reader {
             _ if !call.args.contains(&hex(&self.top)) => Ok(()),
             other => bail!("`{other}` is not understood"),
         }
+    }
+
+    fn is_witness(&self, word: &str) -> bool {
+        let path = descriptor(word).map(|(_, path)| path).ok();
+        self.witness.is_some() && path == self.witness
     }
 
     fn open(&mut self, call: &Call, args: &[&str]) -> Result<()> {

@@ -15,11 +15,11 @@ use system_tests::{Answer, Stage, Trace};
 
 use crate::evidence::{Evidence, Tally};
 use crate::faults::calls::{Fault, Site, all_calls, sites};
-use crate::faults::subject::{Subject, subjects};
 use crate::proof::{Effort, Length, Proof};
 use crate::tree::Tree;
 
 pub(crate) use careless::{REPLACE_CARELESSLY, replace_carelessly};
+pub(crate) use subject::{Subject, subjects};
 pub(crate) use twice::PROOF as TWICE;
 
 pub(crate) const PROOF: Proof = Proof {
@@ -90,9 +90,9 @@ fn is_panic(shown: &str) -> bool {
 }
 
 /// A stage that can be put back to what it was.
-struct Arena<'a> {
-    subject: &'a Subject,
-    stage: Stage,
+pub(crate) struct Arena<'a> {
+    pub(crate) subject: &'a Subject,
+    pub(crate) stage: Stage,
     before: Tree,
     /// A command outlives a govctl that is killed, so they are counted at the end.
     ran: RefCell<Vec<Ran>>,
@@ -115,7 +115,7 @@ impl Ran {
 }
 
 impl Arena<'_> {
-    fn new(subject: &Subject) -> Result<Arena<'_>> {
+    pub(crate) fn new(subject: &Subject) -> Result<Arena<'_>> {
         let stage = Stage::new();
         stage.repository.configure("max_deploys_per_hour: 1000000");
         stage.script("die", "kill -9 $PPID");
@@ -125,11 +125,16 @@ impl Arena<'_> {
     }
 
     fn restore(&self) -> Result<()> {
+        self.put(&self.before)
+    }
+
+    /// Makes its place this, before any command has run.
+    pub(crate) fn put(&self, tree: &Tree) -> Result<()> {
         let place = self.stage.dir.join(self.subject.place);
         fs::remove_dir_all(&place)?;
         fs::create_dir(&place)?;
         fs::remove_file(self.stage.dir.join("ran")).ok(); // It may not be there.
-        self.before.write(&place)
+        tree.write(&place)
     }
 
     /// What it calls if nothing fails. It has to do then what it is judged by.
@@ -158,7 +163,7 @@ impl Arena<'_> {
 
     /// What is there now, and what happens next.
     fn judge(&self, was_killed: bool, answer: &Answer) -> Result<(), String> {
-        let Subject { effect, again, yes, owns_up, .. } = self.subject;
+        let Subject { effect, yes, owns_up, .. } = self.subject;
         let is_done = effect(&self.stage)?;
         match answer.code() {
             137 if was_killed => {}
@@ -175,17 +180,23 @@ impl Arena<'_> {
         if !was_killed && !self.subject.is_sweep {
             self.no_leftovers()?;
         }
-        again(&self.stage, is_done)?;
-        if !effect(&self.stage)? {
+        self.goes_on(is_done)?;
+        if let Some(ran) = self.ran.borrow_mut().last_mut() {
+            ran.again = self.stage.ran().len();
+        }
+        Ok(())
+    }
+
+    /// The command once more, or what is documented to come next: it works, and cleans up.
+    pub(crate) fn goes_on(&self, is_done: bool) -> Result<(), String> {
+        (self.subject.again)(&self.stage, is_done)?;
+        if !(self.subject.effect)(&self.stage)? {
             return Err("then it works, and has done nothing".to_owned());
         }
         self.no_leftovers().map_err(|names| format!("after the next run: {names}"))?;
         let verify = self.stage.govctl("history --verify --limit 0").run().whatever_is_said();
         if verify.code() != 0 {
             return Err(format!("then\n{}", verify.shown()));
-        }
-        if let Some(ran) = self.ran.borrow_mut().last_mut() {
-            ran.again = self.stage.ran().len();
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ const BYTES: usize = 600;
 
 /// An operation, and what its errors mean.
 struct Case {
-    operation: Box<dyn Operation + Sync>,
+    operation: Box<dyn Operation>,
     /// Whether "could not do it" means that nothing was done.
     is_strict: bool,
     /// A worker of ours does just the one thing, and does not cope with not being heard. A claim

@@ -11,31 +11,31 @@ use std::any::Any;
 use system_tests::{Exit, Govctl, Stage};
 
 /// A command that writes.
-pub(super) struct Subject {
-    pub(super) name: &'static str,
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
     /// Whether it is part of the short form.
-    pub(super) is_short: bool,
-    pub(super) is_mutant: bool,
+    pub(crate) is_short: bool,
+    pub(crate) is_mutant: bool,
     /// Whether "could not do it" means that nothing was done. Elsewhere it may also mean that it
     /// could not be said, and to do it again does no harm.
-    pub(super) is_strict: bool,
+    pub(crate) is_strict: bool,
     /// Whether it is there to remove what others have left, and may fail to.
-    pub(super) is_sweep: bool,
+    pub(crate) is_sweep: bool,
     /// The exit code that says that it was done.
-    pub(super) yes: i32,
+    pub(crate) yes: i32,
     /// What it says where that code is another program's, and yet it was not done.
-    pub(super) owns_up: Option<&'static str>,
+    pub(crate) owns_up: Option<&'static str>,
     /// The directory that it changes.
-    pub(super) place: &'static str,
+    pub(crate) place: &'static str,
     /// Makes a state that can be lost.
-    pub(super) prepare: fn(&Stage),
+    pub(crate) prepare: fn(&Stage),
     /// What has to be there besides, for as long as it is looked at.
-    pub(super) bystander: fn(&Stage) -> Option<Box<dyn Any>>,
-    pub(super) run: fn(&Stage) -> Govctl,
+    pub(crate) bystander: fn(&Stage) -> Option<Box<dyn Any>>,
+    pub(crate) run: fn(&Stage) -> Govctl,
     /// Whether it was done. An error says what is damaged or gone.
-    pub(super) effect: fn(&Stage) -> Result<bool, String>,
+    pub(crate) effect: fn(&Stage) -> Result<bool, String>,
     /// Runs it once more, which works.
-    pub(super) again: fn(&Stage, is_done: bool) -> Result<(), String>,
+    pub(crate) again: fn(&Stage, is_done: bool) -> Result<(), String>,
 }
 
 /// The state that every other subject differs from.
@@ -55,7 +55,7 @@ const PLAIN: Subject = Subject {
     again: |_, _| Ok(()),
 };
 
-pub(super) fn subjects() -> impl Iterator<Item = &'static Subject> {
+pub(crate) fn subjects() -> impl Iterator<Item = &'static Subject> {
     let small = [tools::SUBJECTS, documents::SUBJECTS, events::SUBJECTS];
     small.into_iter().chain([deliveries::SUBJECTS, release::SUBJECTS]).flatten()
 }
