@@ -153,9 +153,12 @@ impl Check {
         let (sender, receiver) = mpsc::channel();
         let (url, roots) = (self.url.clone(), self.roots.clone());
         // Beside us, because nothing else can leave a question that is being asked.
-        thread::spawn(move || {
+        let asks = thread::Builder::new().spawn(move || {
             sender.send(fetch(&url, timeout, &roots)).ok(); // Nobody listens who has left it.
         });
+        if let Err(error) = asks {
+            return Ok((None, Some(format!("cannot ask: {error}"))));
+        }
         let answer = loop {
             match receiver.recv_timeout(TICK) {
                 Ok(answer) => break answer,

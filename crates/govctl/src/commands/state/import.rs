@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use atomic_file::{HardLinks, Options};
+use atomic_file::{HardLinks, Options, Orphans};
 use booty_state::{AuditLog, StateError};
 use clap::Args;
 use flock_guard::{LockFile, LockGuard};
@@ -235,6 +235,8 @@ fn write_log(context: &Context, path: &Path, contents: &[u8]) -> Result<(), CliE
         }
         false => None,
     };
+    // Of an import that was killed; no append to a log would ever look for it.
+    atomic_file::sweep(path, Orphans::Remove).ok();
     if fs::read(path).is_ok_and(|there| there == contents || is_log && there.starts_with(contents))
     {
         return Ok(()); // It knows all of that, and perhaps what was deployed since.
